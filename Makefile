@@ -1,0 +1,41 @@
+.DEFAULT_GOAL := help
+.PHONY: help install run test check format lock clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: .venv/installed ## Create .venv and install what the project needs
+
+.venv/installed: requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 14) else "run-code needs Python 3.11 to 3.13; this is %d.%d. Set PYTHON=python3.12, for example." % v[:2])'
+	@echo "installing into .venv (once; this takes a minute)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --progress-bar on --disable-pip-version-check -r requirements.txt
+	@$(BIN)/pip install --quiet --progress-bar on --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+run: .venv/installed ## Start the whole service on 127.0.0.1, with sample questions (Ctrl-C ends it)
+	@$(BIN)/python -m infra.local.stack
+
+test: .venv/installed ## Run every test suite, on its own stack and free ports
+	@$(BIN)/python -m pytest
+
+check: .venv/installed ## Lint, types, import rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: .venv/installed ## Format the code
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: ## Pin the whole dependency trees again (needs uv)
+	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --generate-hashes requirements.in -o requirements.txt
+	uv pip compile --universal --python-version 3.11 --no-header --no-annotate -c requirements.txt requirements-dev.in -o requirements-dev.txt
+
+clean: ## Remove the environment and the local state
+	rm -rf .venv .local .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

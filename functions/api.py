@@ -1,0 +1,302 @@
+"""The public function's HTTP: routes, bearer tokens, problem documents. The rules are in the use cases."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from flask import Response, g, render_template_string, request
+from flask_openapi3 import Info, OpenAPI
+from flask_openapi3_swagger import RegisterPlugin
+from flask_openapi3_swagger.templates import swagger_html_string
+from pydantic import BaseModel, ValidationError
+from werkzeug.exceptions import HTTPException
+
+from functions import intake, models, views
+from functions.domain.submission import Status
+from functions.errors import Refusal
+from functions.logs import log
+from functions.ports import Conflict, InvalidToken, TokenVerifier, Unavailable
+from functions.service import Service
+
+RETRY_SECONDS = 5
+"""What a client is told to wait where the store is away."""
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:/;=-]{1,128}")
+
+
+def create_app(
+    service: Service,
+    verifier: TokenVerifier,
+    *,
+    version: str,
+    max_body_bytes: int,
+    allowed_origins: Sequence[str] = (),
+) -> OpenAPI:
+    """The Flask application; `main.run_code` hands its requests over."""
+    app = OpenAPI(
+        __name__,
+        info=Info(title="run-code", version=version, description="Run and Submit for online exams."),
+        security_schemes={"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        doc_ui=False,
+        validation_error_status=422,
+        validation_error_model=models.Problem,
+        validation_error_callback=_wrong_fields,
+    )
+    app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
+    _add_errors(app)
+    _add_hooks(app, verifier, frozenset(allowed_origins))
+    _add_submissions(app, service)
+    _add_reads(app, service, version)
+    _add_documents(app)
+    return app
+
+
+def _add_submissions(app: OpenAPI, service: Service) -> None:
+    def submit(header: models.SubmissionHeaders, body: models.SubmissionRequest) -> Response:
+        """202 with the submission; 200 where the same request had been accepted before."""
+        wanted = intake.Request(**body.model_dump())
+        accepted = intake.submit(service, g.caller, wanted, header.idempotency_key)
+        view = views.submission(service, accepted.submission)
+        answer = _json(view, HTTPStatus.ACCEPTED if accepted.created else HTTPStatus.OK)
+        answer.headers["Location"] = f"/submissions/{view.submission_id}"
+        return _retry_after(answer, view)
+
+    for path, operation in (("/", "submit"), ("/submissions", "submit_to_collection")):
+        answers: Any = {
+            200: models.SubmissionView,
+            202: models.SubmissionView,
+            **_problems(400, 401, 403, 404, 413, 415, 422, 429, 503),
+        }
+        route = app.post(path, endpoint=operation, operation_id=operation, summary="Run or Submit", responses=answers)
+        route(_protected(app, submit, operation))
+
+    def get_submission(path: models.SubmissionPath) -> Response:
+        """Kept cheap: this is what pages poll. `Retry-After` says when to ask next; 304 on `If-None-Match`."""
+        shown, _ = views.owned(service, g.caller, path.submission_id)
+        view = views.submission(service, shown)
+        answer = _retry_after(_json(view), view)
+        answer.set_etag(hashlib.sha256(answer.get_data()).hexdigest()[:32])
+        answer.headers["Cache-Control"] = "private, no-cache"
+        answer.make_conditional(request)
+        return answer
+
+    app.get(
+        "/submissions/<submission_id>",
+        endpoint="get_submission",
+        operation_id="get_submission",
+        summary="Where a submission is, and what came out of it",
+        responses={200: models.SubmissionView, 304: None, **_problems(401, 404, 503)},
+    )(_protected(app, get_submission))
+
+    def cancel_submission(path: models.SubmissionPath) -> Response:
+        """Only while it is queued. Cancelling again changes nothing."""
+        for _ in range(5):
+            shown, at = views.owned(service, g.caller, path.submission_id)
+            if shown.status is Status.CANCELLED:
+                return _json(views.submission(service, shown))
+            try:
+                return _json(views.submission(service, intake.cancel(service, shown, at)))
+            except Conflict:
+                continue  # it just moved: read what it is now
+        raise Unavailable("the submission keeps moving")
+
+    app.delete(
+        "/submissions/<submission_id>",
+        endpoint="cancel_submission",
+        operation_id="cancel_submission",
+        summary="Cancel a submission",
+        responses={200: models.SubmissionView, **_problems(401, 404, 409, 503)},
+    )(_protected(app, cancel_submission))
+
+
+def _add_reads(app: OpenAPI, service: Service, version: str) -> None:
+    started = service.clock.monotonic()
+
+    def get_attempt(path: models.AttemptPath, query: models.AttemptQuery) -> Response:
+        """Fifty submissions a page; `next_page_token` leads on."""
+        return _json(views.attempt(service, g.caller, path.attempt_id, query.page_token))
+
+    app.get(
+        "/attempts/<attempt_id>",
+        endpoint="get_attempt",
+        operation_id="get_attempt",
+        summary="The exam, the scores so far, and the submissions, newest first",
+        responses={200: models.AttemptView, **_problems(400, 401, 403, 404, 503)},
+    )(_protected(app, get_attempt))
+
+    def get_question(path: models.QuestionPath) -> Response:
+        """With its sample tests, never a hidden one."""
+        return _json(views.question(service, path.question_id))
+
+    app.get(
+        "/questions/<question_id>",
+        endpoint="get_question",
+        operation_id="get_question",
+        summary="A question",
+        responses={200: models.QuestionView, **_problems(401, 404, 503)},
+    )(_protected(app, get_question))
+
+    def get_languages() -> Response:
+        """As the judge has them now."""
+        return _json(models.LanguageList(views.languages(service)))
+
+    app.get(
+        "/languages",
+        endpoint="get_languages",
+        operation_id="get_languages",
+        summary="The languages",
+        responses={200: models.LanguageList, **_problems(401, 503)},
+    )(_protected(app, get_languages))
+
+    def get_health() -> Response:
+        """Anybody may poll it: it is kept for a second. Always 200; `status` says how well the service works."""
+        return _json(views.health(service, service.clock.monotonic() - started, version))
+
+    app.get(
+        "/health",
+        endpoint="get_health",
+        operation_id="get_health",
+        summary="How well the service works",
+        responses={200: models.HealthView},
+    )(get_health)
+
+
+def _add_documents(app: OpenAPI) -> None:
+    app.register_blueprint(RegisterPlugin.register(doc_url="openapi.json"), url_prefix="/docs")
+    app.add_url_rule("/openapi.json", "openapi", lambda: app.api_doc)
+    app.add_url_rule(
+        "/docs",
+        "docs",
+        lambda: render_template_string(
+            swagger_html_string, doc_url="openapi.json", swagger_config=None, oauth_config=None
+        ),
+    )
+
+
+def _protected(app: OpenAPI, view: Callable[..., Response], endpoint: str | None = None) -> Callable[..., Response]:
+    """Ask for a bearer token before this endpoint validates anything else."""
+    app.extensions.setdefault("protected", set()).add(endpoint or view.__name__)
+    return view
+
+
+def _add_hooks(app: OpenAPI, verifier: TokenVerifier, origins: frozenset[str]) -> None:
+    def before() -> Response | None:
+        given = request.headers.get("X-Request-Id", "")
+        g.request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        if request.method == "OPTIONS" or request.url_rule is None:
+            return None
+        if request.endpoint in app.extensions["protected"]:
+            scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+            if scheme.lower() != "bearer":
+                raise InvalidToken("A bearer token is needed.")
+            g.caller = verifier.verify(token.strip())
+        if request.method == "POST":
+            _require_json()
+        return None
+
+    def after(response: Response) -> Response:
+        response.headers["X-Request-Id"] = g.get("request_id", "")
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        origin = request.headers.get("Origin")
+        if origin is not None and origin in origins:
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Access-Control-Expose-Headers"] = "ETag, Location, Retry-After, X-Request-Id"
+            if request.method == "OPTIONS":
+                response.headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE, OPTIONS"
+                response.headers["Access-Control-Allow-Headers"] = (
+                    "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Request-Id"
+                )
+                response.headers["Access-Control-Max-Age"] = "3600"
+        if origins:
+            response.vary.add("Origin")
+        return response
+
+    app.before_request(before)
+    app.after_request(after)
+
+
+def _require_json() -> None:
+    """415 for another content type, 400 for what is no JSON (nested beyond Python's depth included)."""
+    if not request.is_json:
+        raise Refusal(415, "The body must be JSON (Content-Type: application/json).")
+    try:
+        request.get_json()
+    except RecursionError:
+        raise Refusal(400, "The body is nested too deeply.") from None
+
+
+def _add_errors(app: OpenAPI) -> None:
+    def refused(error: Refusal) -> Response:
+        return _problem(error.status, error.detail, error.errors, error.retry_after)
+
+    def unauthenticated(error: InvalidToken) -> Response:
+        answer = _problem(401, str(error))
+        answer.headers["WWW-Authenticate"] = "Bearer"
+        return answer
+
+    def unavailable(error: Unavailable) -> Response:
+        log("error", "store_away", "A request could not be served now.", error=error)
+        return _problem(503, "The service cannot record or read anything now. Send it again.", (), RETRY_SECONDS)
+
+    def http(error: HTTPException) -> Response:
+        if error.response is not None:  # a ready answer of ours, passed through abort()
+            return error.response  # type: ignore[return-value]
+        answer = _problem(error.code or 500, error.description or "")
+        if (allowed := getattr(error, "valid_methods", None)) is not None:
+            answer.headers["Allow"] = ", ".join(sorted(allowed))
+        return answer
+
+    def unexpected(error: Exception) -> Response:
+        log("error", "unexpected", "A request failed through a fault of ours.", error=error, request_id=g.request_id)
+        return _problem(500, "This is a fault of ours; it was recorded.")
+
+    app.register_error_handler(Refusal, refused)
+    app.register_error_handler(InvalidToken, unauthenticated)
+    app.register_error_handler(Unavailable, unavailable)
+    app.register_error_handler(HTTPException, http)
+    app.register_error_handler(Exception, unexpected)
+
+
+def _wrong_fields(error: ValidationError) -> Response:
+    """Pydantic's findings, each with its field; never the value that was sent (it may be source code)."""
+    found = tuple(
+        (".".join(map(str, each["loc"])) or "body", each["msg"]) for each in error.errors(include_input=False)
+    )
+    return _problem(422, "The request is well-formed, but a value in it is wrong.", found)
+
+
+def _problem(
+    status: int, detail: str, errors: Sequence[tuple[str, str]] = (), retry_after: int | None = None
+) -> Response:
+    problem = models.Problem(
+        type="about:blank",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        errors=[models.FieldError(field=field, message=message) for field, message in errors],
+    )
+    answer = _json(problem, HTTPStatus(status))
+    answer.mimetype = "application/problem+json"
+    if retry_after is not None:
+        answer.headers["Retry-After"] = str(retry_after)
+    return answer
+
+
+def _problems(*statuses: int) -> dict[int | str, type[BaseModel] | dict[Any, Any] | None]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {status: {"content": {"application/problem+json": {"schema": schema}}} for status in statuses}
+
+
+def _json(view: BaseModel, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    """Unset fields are left out: a hidden test's texts are not null, they are absent."""
+    return Response(view.model_dump_json(exclude_unset=True), status=status, mimetype="application/json")
+
+
+def _retry_after(answer: Response, view: models.SubmissionView) -> Response:
+    if view.poll_after_seconds is not None:
+        answer.headers["Retry-After"] = str(view.poll_after_seconds)
+    return answer

@@ -1,0 +1,126 @@
+"""The line: in which order submissions are judged, and which of them a visit may take now.
+
+Pure decisions; `functions.slots` carries them out. A time is an aware UTC datetime, a duration a timedelta.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from functions.domain.submission import RunType, Status, Submission
+
+RESERVED_FOR = timedelta(seconds=1)
+"""How long a free slot waits for the kind that has precedence before anybody may take it (rule 4)."""
+
+SETBACK = timedelta(seconds=60)
+"""How far an abandoned submission goes back, so that one that kills its worker takes no neighbour along."""
+
+FOOT_IN_THE_DOOR = 1
+"""The number of the slot that a Run which has waited RUN_MAX_WAIT gets before any Submit (rule 5)."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A licence to use the judge, and the lease on it.
+
+    Its holder is ``owner`` until ``expires_at``. Others may take it from ``free_at`` on: at once after a release,
+    a margin after the expiry where the holder vanished (clocks differ, rule 3).
+    """
+
+    number: int
+    expires_at: datetime
+    free_at: datetime
+    owner: str | None = None
+    submission_id: str | None = None
+    last_kind: RunType | None = None
+    retired: bool = False
+
+    def is_free(self, now: datetime) -> bool:
+        return not self.retired and self.free_at <= now
+
+    def is_held(self, now: datetime) -> bool:
+        return self.owner is not None and now < self.free_at
+
+    def leased(self, now: datetime, lease: timedelta, margin: timedelta) -> Slot:
+        return replace(self, expires_at=now + lease, free_at=now + lease + margin)
+
+    def released(self, now: datetime) -> Slot:
+        return replace(self, owner=None, submission_id=None, expires_at=now, free_at=now)
+
+
+def turn(
+    now: datetime,
+    previous: tuple[Status, datetime] | None,
+    spacing: timedelta,
+) -> datetime:
+    """The sort key of a new submission, given its attempt's previous one in that queue (status, turn_at).
+
+    While that one waits the new one comes ``spacing`` after it, so that one student's burst is spread among the
+    others'; where it left the line without being judged, the new one may have its place.
+    """
+    if previous is None:
+        return now
+    status, turn_at = previous
+    if status is Status.QUEUED:
+        return max(now, turn_at + spacing)
+    if status in (Status.CANCELLED, Status.SUPERSEDED):
+        return max(now, turn_at)
+    return now
+
+
+@dataclass(frozen=True)
+class Lines:
+    """What a visit sees: the slots, the first few of its own line, and the first of each line."""
+
+    slots: Sequence[Slot]
+    own: Sequence[Submission]
+    first_submit: Submission | None
+    first_run: Submission | None
+
+
+def preferred_kind(slot: Slot, lines: Lines, now: datetime, run_max_wait: timedelta) -> RunType | None:
+    """Who has precedence for this slot: an aged Run on slot 1 (never twice in a row), else a Submit, else nobody."""
+    if (
+        slot.number == FOOT_IN_THE_DOOR
+        and slot.last_kind is not RunType.RUN
+        and lines.first_run is not None
+        and now - lines.first_run.created_at >= run_max_wait
+    ):
+        return RunType.RUN
+    return RunType.SUBMIT if lines.first_submit is not None else None
+
+
+def may_take(kind: RunType, slot: Slot, lines: Lines, now: datetime, run_max_wait: timedelta) -> bool:
+    """Whether a visit of ``kind`` may take this free slot now."""
+    if not slot.is_free(now):
+        return False
+    preferred = preferred_kind(slot, lines, now, run_max_wait)
+    return preferred in (None, kind) or now - slot.free_at >= RESERVED_FOR
+
+
+def may_go_on(kind: RunType, slot: Slot, lines: Lines, now: datetime, run_max_wait: timedelta) -> bool:
+    """Whether the holder of ``slot`` may go on with the next of its own line instead of giving the slot back."""
+    held = replace(slot, last_kind=kind)
+    return preferred_kind(held, lines, now, run_max_wait) in (None, kind)
+
+
+def pick(
+    kind: RunType, lines: Lines, now: datetime, run_max_wait: timedelta, rng: random.Random
+) -> tuple[Slot, Submission] | None:
+    """A slot and a submission to claim, or None where there is nothing to take or no right to it.
+
+    With f slots free any of the first f in line will do, and each worker picks at random, so that they do not
+    collide in step.
+    """
+    takeable = [slot for slot in lines.slots if may_take(kind, slot, lines, now, run_max_wait)]
+    if not takeable or not lines.own:
+        return None
+    return rng.choice(takeable), rng.choice(lines.own[: len(takeable)])
+
+
+def wait_estimate(position: int, service_seconds: float, slots: int) -> float:
+    """Seconds until the one at ``position`` (1 is next) starts: each slot frees up once a service time."""
+    return position * service_seconds / max(1, slots)

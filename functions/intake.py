@@ -1,0 +1,264 @@
+"""Intake: record a submission, give it its turn, put its ticket on the queue. And cancelling it.
+
+One conditional batch creates the submission and rewrites the attempt, so that a burst can pass neither the rate nor
+the spacing of turns. The ticket comes after it: should the process die in between, the sweep issues one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from functions import records
+from functions.domain.exam import Attempt, Exam, LastTurn, closed_because, recent, seconds_until_allowed
+from functions.domain.line import turn
+from functions.domain.submission import RunType, Status, Submission, submission_id
+from functions.errors import Refusal, not_found, wrong_field
+from functions.keeping import keep
+from functions.logs import log
+from functions.ports import Caller, Conflict, Create, Document, Unavailable, Update, Write
+from functions.questions import head
+from functions.service import Service
+
+EXAM_SECONDS = 5.0
+"""How stale an exam may be at intake: an extension is seen by all within this."""
+COMMIT_SECONDS = 10.0
+"""How long one student's simultaneous requests are tried against each other before a 503."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A validated POST."""
+
+    attempt_id: str
+    question_id: str
+    language: str
+    code: str
+    run_type: RunType
+    stdin: str | None = None
+
+    @property
+    def payload_hash(self) -> str:
+        fields = [self.attempt_id, self.question_id, self.language, self.code, self.run_type, self.stdin]
+        return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Intake:
+    submission: Submission
+    created: bool
+    """False where the same request had been accepted before."""
+
+
+def submit(service: Service, caller: Caller, request: Request, key: str | None) -> Intake:
+    """Accept a submission, or answer a repeat with the first one.
+
+    Raises Refusal (403, 404, 422, 429), Unavailable where the store is away: then nothing was written.
+    """
+    identifier = submission_id(caller.subject, key) if key is not None else uuid.uuid4().hex
+    until = service.clock.monotonic() + COMMIT_SECONDS
+    while True:
+        intake = _try(service, caller, request, identifier, repeatable=key is not None)
+        if intake is not None:
+            break
+        if service.clock.monotonic() >= until:
+            raise Unavailable("this attempt's requests come faster than they can be recorded")
+        service.clock.sleep(service.rng.uniform(0.0, 0.05))
+    if intake.submission.status is Status.QUEUED:
+        _issue_ticket(service, intake.submission)
+    return intake
+
+
+def _try(service: Service, caller: Caller, request: Request, identifier: str, *, repeatable: bool) -> Intake | None:
+    """One attempt at the conditional batch; None where somebody else's write came first."""
+    attempt_path = f"{records.ATTEMPTS}/{request.attempt_id}"
+    known, attempt_document = service.store.get(records.submission_path(identifier), attempt_path)
+    if known is not None:
+        return _repeat(records.submission_of(known), request)
+    question = head(service, request.question_id)
+    if attempt_document is None:
+        raise not_found("attempt")
+    if question is None:
+        raise not_found("question")
+    attempt = records.attempt_of(attempt_document)
+    exam = _exam(service, attempt.exam_id)
+    now = service.clock.now()
+    _check(service, caller, request, attempt, exam, question.fields, now)
+
+    submission = _new_submission(caller, request, identifier, exam, question.fields, now)
+    writes = _with_turn(service, attempt, attempt_document, submission)
+    try:
+        service.store.commit(*writes)
+    except Conflict:
+        # The commit may have been ours after all, its first answer lost: then the document is there.
+        written = service.store.get(records.submission_path(identifier))[0]
+        if written is None:
+            return None
+        mine = records.submission_of(written)
+        return _repeat(mine, request) if repeatable else Intake(mine, created=True)
+    [created] = [write for write in writes if isinstance(write, Create)]
+    return Intake(replace(submission, turn_at=created.fields["turn_at"]), created=True)
+
+
+def _repeat(known: Submission, request: Request) -> Intake:
+    if known.payload_hash != request.payload_hash:
+        raise Refusal(422, "This Idempotency-Key was used for another request.", (("Idempotency-Key", "already used"),))
+    return Intake(known, created=False)
+
+
+def _exam(service: Service, exam_id: str) -> Exam:
+    def read() -> Document | None:
+        return service.store.get(f"{records.EXAMS}/{exam_id}")[0]
+
+    document = keep(service, f"exam {exam_id}", EXAM_SECONDS, read)
+    if document is None:
+        raise not_found("exam")
+    return records.exam_of(document)
+
+
+def _check(
+    service: Service,
+    caller: Caller,
+    request: Request,
+    attempt: Attempt,
+    exam: Exam,
+    question: Mapping[str, Any],
+    now: datetime,
+) -> None:
+    if attempt.student != caller.subject:
+        raise Refusal(403, "This attempt is another student's.")
+    closed = closed_because(exam, attempt, now, timedelta(seconds=service.rules.closing_grace))
+    if closed is not None:
+        raise Refusal(403, closed)
+    if not exam.has(request.question_id):
+        raise not_found("question in this exam")
+    if not request.code.strip():
+        raise wrong_field("code", "must not be empty")
+    size = len(request.code.encode())
+    if size > service.rules.max_code_bytes:
+        limit = service.rules.max_code_bytes
+        raise Refusal(413, f"The code has {size} bytes; at most {limit} are allowed.", (("code", "too long"),))
+    if request.stdin is not None and request.run_type is not RunType.RUN:
+        raise wrong_field("stdin", "only goes with run_type 'run'")
+    allowed = question["languages"]
+    if allowed and request.language not in allowed:
+        raise wrong_field("language", f"must be one of: {', '.join(allowed)}")
+    if not allowed:
+        offered = [language.name for language in _languages(service)]
+        if offered and request.language not in offered:
+            raise wrong_field("language", f"must be one of: {', '.join(offered)}")
+    rate = _rate(service, request.run_type)
+    wait = seconds_until_allowed(attempt.arrivals.get(request.run_type, ()), now, rate)
+    if wait > 0:
+        detail = f"At most {rate} of this kind a minute are taken from one attempt."
+        raise Refusal(429, detail, retry_after=max(1, -int(-wait // 1)))
+
+
+def _languages(service: Service) -> list[Any]:
+    """The judge's languages; none where it is away, for then nothing can be said against a name."""
+    try:
+        return list(service.judge.languages())
+    except Unavailable:
+        return []
+
+
+def _rate(service: Service, kind: RunType) -> int:
+    return service.rules.rate_run_per_minute if kind is RunType.RUN else service.rules.rate_submit_per_minute
+
+
+def _new_submission(
+    caller: Caller, request: Request, identifier: str, exam: Exam, question: Mapping[str, Any], now: datetime
+) -> Submission:
+    samples = len(question["samples"])
+    stdin = request.stdin
+    if request.run_type is RunType.RUN and stdin is None and samples == 0:
+        stdin = ""  # nothing to compare with: show what the program prints
+    custom = stdin is not None
+    return Submission(
+        submission_id=identifier,
+        attempt_id=request.attempt_id,
+        exam_id=exam.exam_id,
+        question_id=request.question_id,
+        question_version=question["version"],
+        student=caller.subject,
+        language=request.language,
+        code=request.code,
+        stdin=stdin,
+        run_type=request.run_type,
+        payload_hash=request.payload_hash,
+        created_at=now,
+        turn_at=now,
+        total=1 if custom else samples if request.run_type is RunType.RUN else question["total"],
+        points=question["points"],
+    )
+
+
+def _with_turn(service: Service, attempt: Attempt, attempt_document: Document, submission: Submission) -> list[Write]:
+    """The batch: the submission with its turn, the attempt, and the waiting Run that it replaces."""
+    kind, now = submission.run_type, submission.created_at
+    last = attempt.last_turns.get(kind)
+    waiting = attempt.waiting_runs.get(submission.question_id) if kind is RunType.RUN else None
+    needed = [waiting] if waiting else []
+    spacing = timedelta(seconds=service.rules.turn_spacing)
+    if last is not None and last.turn_at + spacing > now:
+        needed.append(last.submission_id)
+    found = {d.document_id: d for d in _get_submissions(service, needed)}
+    previous = found.get(last.submission_id) if last is not None else None
+    turn_at = turn(now, None if previous is None or last is None else (_status(previous), last.turn_at), spacing)
+
+    writes: list[Write] = []
+    replaced = found.get(waiting) if waiting else None
+    if replaced is not None and _status(replaced) is Status.QUEUED:
+        turn_at = replaced.fields["turn_at"]
+        changes = {"status": str(Status.SUPERSEDED), "finished_at": now}
+        writes.append(Update(replaced.path, changes, replaced.version))
+    submission = replace(submission, turn_at=turn_at)
+
+    newest = last is None or turn_at >= last.turn_at
+    waiting_runs = dict(attempt.waiting_runs)
+    if kind is RunType.RUN:
+        waiting_runs[submission.question_id] = submission.submission_id
+    after = replace(
+        attempt,
+        last_turns={**attempt.last_turns, kind: LastTurn(submission.submission_id, turn_at)}
+        if newest
+        else attempt.last_turns,
+        arrivals={**attempt.arrivals, kind: (*recent(attempt.arrivals.get(kind, ()), now), now)},
+        waiting_runs=waiting_runs,
+    )
+    writes.append(Create(records.submission_path(submission.submission_id), records.submission_fields(submission)))
+    changes = records.attempt_intake_fields(after)
+    writes.append(Update(attempt_document.path, changes, attempt_document.version))
+    return writes
+
+
+def _get_submissions(service: Service, identifiers: list[str]) -> list[Document]:
+    paths = [records.submission_path(identifier) for identifier in dict.fromkeys(identifiers)]
+    return [document for document in service.store.get(*paths) if document is not None] if paths else []
+
+
+def _status(document: Document) -> Status:
+    return Status(document.fields["status"])
+
+
+def _issue_ticket(service: Service, submission: Submission) -> None:
+    try:
+        service.tickets.enqueue(submission.run_type, submission.submission_id, named=True)
+    except Unavailable as error:
+        # Accepted is kept: the document is there, and the sweep issues what is missing.
+        log("warning", "ticket_refused", "The ticket could not be issued; the sweep will.", submission, error=error)
+
+
+def cancel(service: Service, submission: Submission, version: object) -> Submission:
+    """Take a queued submission out of the line. Raises Refusal(409) once judging began, Conflict where it just did."""
+    if submission.status is not Status.QUEUED:
+        raise Refusal(409, f"It cannot be cancelled: it is {submission.status}.")
+    after = replace(submission, status=Status.CANCELLED, finished_at=service.clock.now())
+    changes = records.submission_changes(submission, after)
+    service.store.commit(Update(records.submission_path(submission.submission_id), changes, version))
+    return after

@@ -1,0 +1,26 @@
+"""What may be logged of a submission: this module decides, so that code and test data never are (rule 10)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+
+from functions.domain.submission import Submission
+
+_logger = structlog.get_logger()
+
+
+def log(level: str, action: str, sentence: str, submission: Submission | None = None, **ids: Any) -> None:
+    """One sentence, a stable ``action``, and ids. ``error`` is told by its type and our own words only."""
+    if submission is not None:
+        ids |= {
+            "submission_id": submission.submission_id,
+            "question_id": submission.question_id,
+            "run_type": str(submission.run_type),
+            "status": str(submission.status),
+        }
+    error = ids.pop("error", None)
+    if error is not None:
+        ids["error"] = type(error).__name__
+    getattr(_logger, level)(sentence, action=action, **ids)

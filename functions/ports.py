@@ -1,0 +1,217 @@
+"""Every port of the service: what it needs of the world outside. The adapters are in `infra`.
+
+The errors that a port may raise:
+
+    PortError
+    ├── Conflict            a precondition did not hold: read again, decide again
+    └── Unavailable         the other side does not answer or refuses for now
+        └── JudgeBusy       it answers, but takes nothing now (429, 503 "queue is full")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from functions.domain.submission import RunType
+from functions.domain.verdict import Execution
+
+Fields = Mapping[str, Any]
+"""A document's content: str, int, float, bool, None, bytes, aware datetimes, and lists and maps of these."""
+
+
+class PortError(Exception):
+    """Something outside the service did not do what was asked."""
+
+
+class Conflict(PortError):
+    """A conditional write found the document changed, missing, or already there. Nothing was written.
+
+    Where the client repeated a commit whose outcome it did not learn, this may report a conflict with its own
+    success: read back and compare before acting on it.
+    """
+
+
+class Unavailable(PortError):
+    """The other side is away or does not answer in time; the same call may succeed later."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document as it was read. ``version`` is opaque; it changes with every write."""
+
+    path: str
+    fields: Fields
+    version: object
+
+    @property
+    def document_id(self) -> str:
+        return self.path.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class Create:
+    """Write a document that must not exist."""
+
+    path: str
+    fields: Fields
+
+
+@dataclass(frozen=True)
+class Put:
+    """Write a whole document, whatever was there."""
+
+    path: str
+    fields: Fields
+
+
+@dataclass(frozen=True)
+class Update:
+    """Replace top-level ``fields`` of a document that must exist, at ``version`` where one is given."""
+
+    path: str
+    fields: Fields
+    version: object | None = None
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Remove a document, at ``version`` where one is given."""
+
+    path: str
+    version: object | None = None
+
+
+Write = Create | Put | Update | Delete
+Operator = Literal["==", "<", "<=", ">", ">="]
+Condition = tuple[str, Operator, Any]
+
+
+@dataclass(frozen=True)
+class Query:
+    """Documents of one collection. Ties in ``order_by`` are broken by id, ascending.
+
+    ``order_by`` holds (field, descending). ``after`` continues behind a document with these values of the
+    ordered fields, its id last. A query with an equality and a range or order on another field needs a composite
+    index: it must be one of ``functions.records.INDEXES``.
+    """
+
+    collection: str
+    where: tuple[Condition, ...] = ()
+    order_by: tuple[tuple[str, bool], ...] = ()
+    limit: int | None = None
+    after: tuple[Any, ...] | None = None
+    select: tuple[str, ...] | None = None
+
+
+class DocumentStore(Protocol):
+    """Documents with conditional batches: all that the rules of the line rest on.
+
+    Every method raises Unavailable where the store cannot be reached within its time-out.
+    """
+
+    def get(self, *paths: str) -> list[Document | None]:
+        """The documents at ``paths``, in that order, in one call; None for a missing one."""
+
+    def find(self, query: Query) -> list[Document]:
+        """The matching documents, as strongly consistent as ``get``."""
+
+    def count(self, query: Query) -> int:
+        """How many match; reads no document."""
+
+    def commit(self, *writes: Write) -> list[object]:
+        """All of the writes or none, each with its precondition; the new versions, in order.
+
+        Raises Conflict where a precondition does not hold.
+        """
+
+
+class TicketQueue(Protocol):
+    """The two queues, ``submit`` and ``run``. A ticket makes one visit to its queue's line happen, at least once."""
+
+    def enqueue(self, queue: RunType, submission_id: str, *, named: bool) -> None:
+        """Add a ticket. A named one bears the submission's id: enqueueing it again changes nothing for a day.
+
+        Raises Unavailable.
+        """
+
+    def is_paused(self, queue: RunType) -> bool:
+        """Whether an operator paused the queue. Raises Unavailable."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to run: one test of one submission."""
+
+    source: bytes
+    language: str
+    stdin: bytes
+    cpu_seconds: float
+    wall_seconds: float
+    memory_kb: int
+    output_kb: int
+
+
+@dataclass(frozen=True)
+class Language:
+    """A language as the judge has it: ``name`` is what a submission says, ``label`` what a person reads."""
+
+    name: str
+    label: str
+    version: str
+    judge_id: int = field(repr=False, default=0)
+
+
+class JudgeBusy(Unavailable):
+    """The judge answers, but takes nothing now; ``retry_after`` in seconds where it said when."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Judge(Protocol):
+    """A Judge0 host. Every method raises Unavailable (or JudgeBusy), also for what makes no sense."""
+
+    def create(self, programs: Sequence[Program]) -> list[str | None]:
+        """Send a batch; the tokens in order, None where the judge refused that item."""
+
+    def poll(self, tokens: Sequence[str]) -> dict[str, Execution | None]:
+        """What is known of ``tokens``: None while not done; a token that the judge does not know is left out."""
+
+    def languages(self) -> tuple[Language, ...]:
+        """What the host can run now, each name once. Kept for an hour by the adapter."""
+
+    def probe(self) -> None:
+        """One cheap call, to learn whether the judge answers. Raises Unavailable."""
+
+
+class Clock(Protocol):
+    """Time, so that tests can own it."""
+
+    def now(self) -> datetime:
+        """The wall clock, aware, in UTC: what is written into documents."""
+
+    def monotonic(self) -> float:
+        """Seconds that only go forward: what leases and budgets are measured with."""
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who a verified token says is calling."""
+
+    subject: str
+    staff: bool = False
+
+
+class InvalidToken(Exception):
+    """A token that proves nothing: missing, expired, badly signed, for somebody else. The message may be shown."""
+
+
+class TokenVerifier(Protocol):
+    def verify(self, token: str) -> Caller:
+        """Raises InvalidToken; Unavailable where the keys cannot be had."""

@@ -1,0 +1,237 @@
+"""How the domain's values are kept as documents, where, and which composite indexes their queries need."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from functions.domain.breaker import Breaker, State
+from functions.domain.exam import Attempt, Exam, LastTurn
+from functions.domain.line import Slot
+from functions.domain.question import Limits, Question, TestCase
+from functions.domain.scoring import Scored
+from functions.domain.submission import RunType, Status, Submission
+from functions.domain.verdict import TestResult, Verdict
+from functions.ports import Condition, Document, Fields
+
+SUBMISSIONS, SLOTS, EXAMS, ATTEMPTS, QUESTIONS, TESTS, CONTROL = (
+    "submissions",
+    "slots",
+    "exams",
+    "attempts",
+    "questions",
+    "question_tests",
+    "control",
+)
+
+INDEXES: tuple[tuple[str, tuple[tuple[str, bool], ...]], ...] = (
+    # (collection, ((field, descending), ...)): the line, recent service times, an attempt's history
+    (SUBMISSIONS, (("status", False), ("run_type", False), ("turn_at", False))),
+    (SUBMISSIONS, (("status", False), ("run_type", False), ("finished_at", True))),
+    (SUBMISSIONS, (("attempt_id", False), ("created_at", True))),
+)
+
+BREAKER_PATH = f"{CONTROL}/judge"
+SLOTS_PATH = f"{CONTROL}/slots"
+CHUNK_BYTES = 900_000
+"""A Firestore document holds 1 MiB in all."""
+
+
+def queued(kind: RunType) -> tuple[Condition, ...]:
+    """Which submissions wait in a queue's line."""
+    return (("status", "==", str(Status.QUEUED)), ("run_type", "==", str(kind)))
+
+
+def submission_path(submission_id: str) -> str:
+    return f"{SUBMISSIONS}/{submission_id}"
+
+
+def slot_path(number: int) -> str:
+    return f"{SLOTS}/{number}"
+
+
+def submission_fields(submission: Submission) -> dict[str, Any]:
+    record = {f.name: getattr(submission, f.name) for f in fields(submission) if f.name != "submission_id"}
+    record["results"] = [
+        {key: _plain(value) for key, value in asdict(result).items() if value is not None}
+        for result in submission.results
+    ]
+    return {key: _plain(value) for key, value in record.items()}
+
+
+def submission_changes(before: Submission, after: Submission) -> dict[str, Any]:
+    """Only what changed: source code is not written again with every step."""
+    old, new = submission_fields(before), submission_fields(after)
+    return {key: value for key, value in new.items() if old[key] != value}
+
+
+def submission_of(document: Document) -> Submission:
+    record = dict(document.fields)
+    record["run_type"] = RunType(record["run_type"])
+    record["status"] = Status(record["status"])
+    record["verdict"] = None if record["verdict"] is None else Verdict(record["verdict"])
+    record["results"] = tuple(
+        TestResult(**{**result, "verdict": Verdict(result["verdict"])}) for result in record["results"]
+    )
+    return Submission(submission_id=document.document_id, **record)
+
+
+def scored_of(document: Document) -> Scored:
+    return Scored(submission_id=document.document_id, **document.fields)
+
+
+def slot_fields(slot: Slot) -> dict[str, Any]:
+    return {
+        "expires_at": slot.expires_at,
+        "free_at": slot.free_at,
+        "owner": slot.owner,
+        "submission_id": slot.submission_id,
+        "last_kind": _plain(slot.last_kind),
+        "retired": slot.retired,
+    }
+
+
+def slot_of(document: Document) -> Slot:
+    record = dict(document.fields)
+    kind = record.pop("last_kind")
+    return Slot(number=int(document.document_id), last_kind=RunType(kind) if kind else None, **record)
+
+
+def exam_fields(exam: Exam) -> dict[str, Any]:
+    return {
+        "title": exam.title,
+        "question_ids": None if exam.question_ids is None else list(exam.question_ids),
+        "opens_at": exam.opens_at,
+        "closes_at": exam.closes_at,
+        "counts": exam.counts,
+        "staff": None if exam.staff is None else list(exam.staff),
+    }
+
+
+def exam_of(document: Document) -> Exam:
+    record = dict(document.fields)
+    for name in ("question_ids", "staff"):
+        record[name] = None if record[name] is None else tuple(record[name])
+    return Exam(exam_id=document.document_id, **record)
+
+
+def attempt_fields(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "student": attempt.student,
+        "exam_id": attempt.exam_id,
+        "opens_at": attempt.opens_at,
+        "closes_at": attempt.closes_at,
+        **attempt_intake_fields(attempt),
+    }
+
+
+def attempt_intake_fields(attempt: Attempt) -> dict[str, Any]:
+    """The part that every intake rewrites; an operator who extends the attempt writes the other."""
+    return {
+        "last_turns": {str(kind): asdict(last) for kind, last in attempt.last_turns.items()},
+        "arrivals": {str(kind): list(times) for kind, times in attempt.arrivals.items()},
+        "waiting_runs": dict(attempt.waiting_runs),
+    }
+
+
+def attempt_of(document: Document) -> Attempt:
+    record = dict(document.fields)
+    record["last_turns"] = {RunType(kind): LastTurn(**last) for kind, last in record["last_turns"].items()}
+    record["arrivals"] = {RunType(kind): tuple(times) for kind, times in record["arrivals"].items()}
+    return Attempt(attempt_id=document.document_id, **record)
+
+
+def breaker_fields(breaker: Breaker) -> dict[str, Any]:
+    return {
+        "state": str(breaker.state),
+        "since": breaker.since,
+        "retry_at": breaker.retry_at,
+        "pause_seconds": breaker.pause_seconds,
+    }
+
+
+def breaker_of(document: Document) -> Breaker:
+    return Breaker(**{**document.fields, "state": State(document.fields["state"])})
+
+
+def question_fields(question: Question) -> dict[str, Any]:
+    """The question's own document: all that is shown, and nothing of a hidden test."""
+    return {
+        "title": question.title,
+        "statement": question.statement,
+        "limits": asdict(question.limits),
+        "languages": list(question.languages),
+        "checker": question.checker,
+        "points": question.points,
+        "run_stops_early": question.run_stops_early,
+        "version": question.version,
+        "samples": [{"stdin": test.stdin, "expected": test.expected} for test in question.samples],
+        "total": len(question.tests),
+    }
+
+
+def question_of(question_id: str, record: Fields, tests: tuple[TestCase, ...]) -> Question:
+    return Question(
+        question_id=question_id,
+        title=record["title"],
+        statement=record["statement"],
+        tests=tests,
+        limits=Limits(**record["limits"]),
+        languages=tuple(record["languages"]),
+        checker=record["checker"],
+        points=record["points"],
+        run_stops_early=record["run_stops_early"],
+        version=record["version"],
+    )
+
+
+def samples_of(record: Fields) -> tuple[TestCase, ...]:
+    return tuple(
+        TestCase(stdin=sample["stdin"], expected=sample["expected"], hidden=False) for sample in record["samples"]
+    )
+
+
+def tests_path(question_id: str, version: str, chunk: int) -> str:
+    return f"{TESTS}/{question_id}@{version}-{chunk}"
+
+
+def version_chunks(question: Question) -> list[dict[str, Any]]:
+    """One version, whole, in chunks that fit a document: judging reads it once and keeps it."""
+    head = question_fields(question)
+    del head["samples"]
+    tests = [
+        [base64.b64encode(test.stdin).decode(), base64.b64encode(test.expected).decode(), test.hidden]
+        for test in question.tests
+    ]
+    packed = zlib.compress(json.dumps({"head": head, "tests": tests}).encode())
+    pieces = [packed[start : start + CHUNK_BYTES] for start in range(0, len(packed), CHUNK_BYTES)]
+    return [{"chunks": len(pieces), "payload": piece} for piece in pieces]
+
+
+def question_of_chunks(question_id: str, payloads: list[bytes]) -> Question:
+    """The inverse of ``version_chunks``. Raises ValueError or KeyError where a chunk is damaged."""
+    try:
+        record = json.loads(zlib.decompress(b"".join(payloads)))
+    except zlib.error as error:
+        raise ValueError(str(error)) from error
+    tests = tuple(
+        TestCase(stdin=base64.b64decode(stdin), expected=base64.b64decode(expected), hidden=hidden)
+        for stdin, expected, hidden in record["tests"]
+    )
+    return question_of(question_id, record["head"], tests)
+
+
+def _plain(value: Any) -> Any:
+    """Enumerations as their words; everything else as it is."""
+    if isinstance(value, (RunType, Status, Verdict)):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    return value

@@ -1,0 +1,80 @@
+"""What every use case needs: the ports, the rules of this deployment, and what this process keeps."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from functions.ports import Clock, DocumentStore, Judge, TicketQueue
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The settings that the use cases know, named as in the environment. Times in seconds."""
+
+    max_concurrent_submissions: int = 3
+    batch_size: int = 3
+    run_max_wait: float = 30.0
+    turn_spacing: float = 15.0
+    visit_budget: float = 60.0
+    lease_seconds: float = 15.0
+    slot_wait: float = 300.0
+    judge_timeout: float = 5.0
+    max_judgings: int = 5
+    max_code_bytes: int = 65_536
+    rate_run_per_minute: int = 20
+    rate_submit_per_minute: int = 6
+    closing_grace: float = 5.0
+
+    @property
+    def margin(self) -> timedelta:
+        """Between the end of a lease and the moment when others may act on it: 2 s, less for very short leases."""
+        return timedelta(seconds=min(2.0, self.lease_seconds / 7.5))
+
+    @property
+    def lease(self) -> timedelta:
+        return timedelta(seconds=self.lease_seconds)
+
+
+DRAIN_SECONDS = 8.0
+"""Cloud Run kills an instance ten seconds after SIGTERM."""
+
+
+class Draining:
+    """After SIGTERM nothing new is claimed; what is in hand is finished, or put back after DRAIN_SECONDS.
+
+    ``asked`` says whether this process was told to end.
+    """
+
+    def __init__(self, clock: Clock, asked: Callable[[], bool] = lambda: False) -> None:
+        self._clock = clock
+        self._asked = asked
+        self._until: float | None = None
+
+    @property
+    def begun(self) -> bool:
+        if self._until is None and self._asked():
+            self._until = self._clock.monotonic() + DRAIN_SECONDS
+        return self._until is not None
+
+    @property
+    def over(self) -> bool:
+        return self.begun and self._until is not None and self._clock.monotonic() >= self._until
+
+
+@dataclass(frozen=True)
+class Service:
+    store: DocumentStore
+    tickets: TicketQueue
+    judge: Judge
+    clock: Clock
+    rules: Rules
+    draining: Draining
+    rng: random.Random = field(default_factory=random.Random)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    """Guards ``kept``; never held across a call to the outside."""
+    kept: dict[str, tuple[float, object]] = field(default_factory=dict)
+    """What this process remembers for a while: key -> (monotonic time of reading, value)."""

@@ -1,0 +1,80 @@
+"""The sweep: what was forgotten, abandoned or never got its ticket goes back in line. Safe to run twice at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from functions import breaker, records
+from functions.domain.breaker import State
+from functions.domain.line import Slot
+from functions.domain.submission import Status
+from functions.logs import log
+from functions.ports import Conflict, Query, Update
+from functions.service import Service
+from functions.slots import abandoning, after_abandoned, read_slots
+
+MOST_ORPHANS = 50
+"""How many one run puts back in line; the next one goes on."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    abandoned: int = 0
+    tickets: int = 0
+    judge: str = State.CLOSED
+
+
+def sweep(service: Service) -> Findings:
+    """One run. Raises Unavailable where the store is away."""
+    slots, versions = read_slots(service)
+    abandoned = sum(_free_expired(service, slot, versions[records.slot_path(slot.number)]) for slot in slots)
+    abandoned += _put_back_orphans(service, slots)
+    if breaker.judge_answers(service):
+        findings = Findings(abandoned, tickets=breaker.top_up(service))
+    else:
+        findings = Findings(abandoned, judge=breaker.state(service).state)
+    log("info", "swept", "The sweep ran.", abandoned=findings.abandoned, tickets=findings.tickets, judge=findings.judge)
+    return findings
+
+
+def _free_expired(service: Service, slot: Slot, version: object) -> bool:
+    """Give back a dead worker's slot, with the submission that it names, in one batch."""
+    now = service.clock.now()
+    if slot.owner is None or slot.is_held(now):
+        return False
+    writes = [Update(records.slot_path(slot.number), records.slot_fields(slot.released(now)), version)]
+    document = service.store.get(records.submission_path(slot.submission_id or "none"))[0]
+    left = None
+    if document is not None:
+        submission = records.submission_of(document)
+        if submission.status is Status.PROCESSING and submission.owner == slot.owner:
+            left, write = abandoning(service, submission, document.version)
+            writes.append(write)
+    try:
+        service.store.commit(*writes)
+    except Conflict:
+        return False  # somebody took the slot, and with it the duty
+    if left is not None:
+        after_abandoned(service, left)
+    return left is not None
+
+
+def _put_back_orphans(service: Service, slots: list[Slot]) -> int:
+    """Submissions in `processing` that no slot names. No batch of ours leaves one; a restored backup may."""
+    named = {slot.owner for slot in slots if slot.owner is not None}
+    processing = Query(records.SUBMISSIONS, (("status", "==", str(Status.PROCESSING)),), limit=MOST_ORPHANS)
+    found = 0
+    for document in service.store.find(processing):
+        submission = records.submission_of(document)
+        if submission.owner in named or submission.started_at is None:
+            continue
+        if service.clock.now() - submission.started_at < 2 * service.rules.lease:
+            continue  # claimed after the slots were read
+        after, write = abandoning(service, submission, document.version)
+        try:
+            service.store.commit(write)
+        except Conflict:
+            continue
+        after_abandoned(service, after)
+        found += 1
+    return found

@@ -1,0 +1,298 @@
+"""What is shown: a submission, an attempt, a question, the service's health. Reads only."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from functions import breaker, models, records
+from functions.domain.breaker import State
+from functions.domain.exam import Exam, window
+from functions.domain.line import wait_estimate
+from functions.domain.outcome import SHOWN_CHARACTERS, cut
+from functions.domain.scoring import Scored, counting
+from functions.domain.submission import RunType, Status, Submission
+from functions.errors import Refusal, not_found
+from functions.keeping import keep
+from functions.ports import Caller, Condition, Query, Unavailable
+from functions.questions import head
+from functions.service import Service
+from functions.slots import line, read_slots
+
+POLL_AFTER_SECONDS = 2
+HEALTH_SECONDS = 1.0
+SERVICE_TIME_SECONDS = 10.0
+SERVICE_TIME_OF = 20
+"""Over how many of the latest judgings the expected service time is the mean."""
+FIRST_GUESS_SECONDS = 2.0
+"""The service time that is assumed before anything was judged."""
+LONG_WAIT_SECONDS = 60.0
+PAGE_SIZE = 50
+
+MESSAGES = {
+    Status.QUEUED: "Waiting in line.",
+    Status.PROCESSING: "Being judged.",
+    Status.COMPLETED: None,
+    Status.FAILED: "We could not judge this. It is our fault and costs you nothing; it can be judged again.",
+    Status.CANCELLED: "Cancelled before judging.",
+    Status.SUPERSEDED: "Replaced by your newer Run of this question.",
+}
+JUDGE_AWAY = "The judge is not answering. Your submission is safe and will be judged as soon as it is back."
+
+
+def owned(service: Service, caller: Caller, submission_id: str) -> tuple[Submission, object]:
+    """The caller's own submission (staff: anybody's) and its version. Raises Refusal(404), for somebody else's too."""
+    document = service.store.get(records.submission_path(submission_id))[0]
+    if document is None:
+        raise not_found("submission")
+    submission = records.submission_of(document)
+    if submission.student != caller.subject and not caller.staff:
+        raise not_found("submission")
+    return submission, document.version
+
+
+def submission(service: Service, shown: Submission) -> models.SubmissionView:
+    """The submission as the contract has it, for its owner and staff."""
+    position = estimate = None
+    message = MESSAGES[shown.status]
+    if shown.status is Status.QUEUED:
+        position = _position(service, shown)
+        estimate = round(wait_estimate(position, _service_seconds(service, shown.run_type), _slots(service)), 1)
+        if breaker.state(service).state is not State.CLOSED:
+            message = JUDGE_AWAY
+    done = shown.status is Status.COMPLETED
+    return models.SubmissionView(
+        submission_id=shown.submission_id,
+        status=shown.status,
+        run_type=shown.run_type,
+        attempt_id=shown.attempt_id,
+        question_id=shown.question_id,
+        language=shown.language,
+        queue_position=position,
+        estimated_wait_seconds=estimate,
+        poll_after_seconds=None if shown.status.final else POLL_AFTER_SECONDS,
+        progress=models.Progress(finished=shown.finished_tests, total=shown.total),
+        verdict=shown.verdict,
+        score=shown.score,
+        points=shown.points,
+        passed=shown.passed,
+        total=shown.total,
+        tests=[models.test_view(result) for result in shown.results] if done else [],
+        compile_output=shown.compile_output,
+        message=message,
+        code=shown.code,
+        stdin=shown.stdin,
+        created_at=shown.created_at,
+        started_at=shown.started_at,
+        finished_at=shown.finished_at,
+    )
+
+
+def _position(service: Service, shown: Submission) -> int:
+    """1 for the next one, in the order of taking; for a Run the waiting Submits count too."""
+    earlier = (*records.queued(shown.run_type), ("turn_at", "<", shown.turn_at))
+    before = service.store.count(Query(records.SUBMISSIONS, earlier))
+    if shown.run_type is RunType.RUN:
+        before += keep(service, "waiting submits", 1.0, lambda: _waiting(service, RunType.SUBMIT))
+    return before + 1
+
+
+def _waiting(service: Service, kind: RunType) -> int:
+    return service.store.count(Query(records.SUBMISSIONS, records.queued(kind)))
+
+
+def _service_seconds(service: Service, kind: RunType) -> float:
+    """The mean time that a slot was held by one of this kind lately."""
+
+    def read() -> float:
+        where: tuple[Condition, ...] = (("status", "==", str(Status.COMPLETED)), ("run_type", "==", str(kind)))
+        latest = Query(
+            records.SUBMISSIONS,
+            where,
+            order_by=(("finished_at", True),),
+            limit=SERVICE_TIME_OF,
+            select=("started_at", "finished_at"),
+        )
+        found = service.store.find(latest)
+        times = [(d.fields["finished_at"] - d.fields["started_at"]).total_seconds() for d in found]
+        return sum(times) / len(times) if times else FIRST_GUESS_SECONDS
+
+    return keep(service, f"service time {kind}", SERVICE_TIME_SECONDS, read)
+
+
+def _slots(service: Service) -> int:
+    return keep(
+        service, "slots", SERVICE_TIME_SECONDS, lambda: len([s for s in read_slots(service)[0] if not s.retired])
+    )
+
+
+def health(service: Service, uptime_seconds: float, version: str) -> models.HealthView:
+    """How the service is; kept for a second, so that anybody may poll it. Never raises for a store that is away."""
+    try:
+        return keep(service, "health", HEALTH_SECONDS, lambda: _health(service, uptime_seconds, version))
+    except Unavailable:
+        return models.HealthView(
+            status="unhealthy",
+            queue_length=0,
+            processing=0,
+            max_concurrent=service.rules.max_concurrent_submissions,
+            uptime=int(uptime_seconds),
+            queues={},
+            judge=models.JudgeHealth(state=State.CLOSED, since=None),
+            judges=[],
+            version=version,
+        )
+
+
+def _health(service: Service, uptime_seconds: float, version: str) -> models.HealthView:
+    now = service.clock.now()
+    slots = [slot for slot in read_slots(service)[0] if slot.is_held(now) or not slot.retired]
+    usable = [slot for slot in slots if not slot.retired]
+    queues = {str(kind): _queue_health(service, kind, len(usable)) for kind in (RunType.SUBMIT, RunType.RUN)}
+    judge = breaker.state(service)
+    longest = max(queue.oldest_seconds or 0.0 for queue in queues.values())
+    degraded = judge.state is not State.CLOSED or longest > LONG_WAIT_SECONDS
+    return models.HealthView(
+        status="degraded" if degraded else "healthy",
+        queue_length=sum(queue.length for queue in queues.values()),
+        processing=sum(slot.is_held(now) for slot in slots),
+        max_concurrent=len(usable),
+        uptime=int(uptime_seconds),
+        queues=queues,
+        judge=models.JudgeHealth(state=judge.state, since=judge.since),
+        judges=[models.JudgeSlots(name="judge0", state=judge.state, slots=len(usable))],
+        version=version,
+    )
+
+
+def _queue_health(service: Service, kind: RunType, slots: int) -> models.QueueHealth:
+    length = _waiting(service, kind)
+    first = service.store.find(line(kind, 1, select=("created_at",)))
+    oldest = (service.clock.now() - first[0].fields["created_at"]).total_seconds() if first else None
+    estimate = wait_estimate(length + 1, _service_seconds(service, kind), slots) if length else 0.0
+    return models.QueueHealth(
+        length=length,
+        oldest_seconds=None if oldest is None else round(max(0.0, oldest), 1),
+        estimated_wait_seconds=round(estimate, 1),
+    )
+
+
+def question(service: Service, question_id: str) -> models.QuestionView:
+    document = head(service, question_id)
+    if document is None:
+        raise not_found("question")
+    record = document.fields
+    allowed = list(record["languages"]) or [language.name for language in languages(service)]
+    samples = []
+    for number, sample in enumerate(records.samples_of(record), start=1):
+        stdin, stdin_cut = cut(sample.stdin, SHOWN_CHARACTERS)
+        expected, expected_cut = cut(sample.expected, SHOWN_CHARACTERS)
+        truncated = stdin_cut or expected_cut
+        samples.append(models.Sample(number=number, stdin=stdin, expected_output=expected, truncated=truncated))
+    return models.QuestionView(
+        question_id=question_id,
+        title=record["title"],
+        statement=record["statement"],
+        languages=allowed,
+        limits=models.LimitsView(**record["limits"]),
+        points=record["points"],
+        samples=samples,
+    )
+
+
+def languages(service: Service) -> list[models.LanguageView]:
+    """As the judge has them. Raises Refusal(503) where it is away and was never asked."""
+    try:
+        known = service.judge.languages()
+    except Unavailable:
+        raise Refusal(503, JUDGE_AWAY.partition(". ")[0] + ".", retry_after=5) from None
+    return [models.LanguageView(name=each.name, label=each.label, version=each.version) for each in known]
+
+
+def attempt(service: Service, caller: Caller, attempt_id: str, page_token: str | None) -> models.AttemptView:
+    """The exam, the scores so far, and the attempt's submissions, newest first."""
+    document = service.store.get(f"{records.ATTEMPTS}/{attempt_id}")[0]
+    if document is None:
+        raise not_found("attempt")
+    sitting = records.attempt_of(document)
+    if sitting.student != caller.subject and not caller.staff:
+        raise Refusal(403, "This attempt is another student's.")
+    found = service.store.get(f"{records.EXAMS}/{sitting.exam_id}")[0]
+    exam = records.exam_of(found) if found is not None else Exam(sitting.exam_id, sitting.exam_id)
+    page, next_token = _page(service, attempt_id, page_token)
+    completed = _completed_submits(service, attempt_id)
+    asked = list(exam.question_ids) if exam.question_ids is not None else _questions_of(completed, page)
+    return models.AttemptView(
+        attempt_id=attempt_id,
+        exam=models.ExamView(
+            exam_id=exam.exam_id,
+            title=exam.title,
+            closes_at=window(exam, sitting)[1],
+            counts=exam.counts,
+            questions=[models.QuestionLine(**_titled(service, question_id)) for question_id in asked],
+        ),
+        scores=[_score(service, exam, question_id, completed) for question_id in asked],
+        submissions=[submission(service, each) for each in page],
+        next_page_token=next_token,
+    )
+
+
+def _page(service: Service, attempt_id: str, page_token: str | None) -> tuple[list[Submission], str | None]:
+    documents = service.store.find(
+        Query(
+            records.SUBMISSIONS,
+            (("attempt_id", "==", attempt_id),),
+            order_by=(("created_at", True),),
+            limit=PAGE_SIZE + 1,
+            after=_decode(page_token) if page_token else None,
+        )
+    )
+    page = [records.submission_of(each) for each in documents[:PAGE_SIZE]]
+    more = len(documents) > PAGE_SIZE
+    return page, _encode(page[-1]) if more else None
+
+
+def _encode(last: Submission) -> str:
+    return base64.urlsafe_b64encode(json.dumps([last.created_at.isoformat(), last.submission_id]).encode()).decode()
+
+
+def _decode(token: str) -> tuple[Any, ...]:
+    try:
+        moment, identifier = json.loads(base64.urlsafe_b64decode(token.encode()))
+        return datetime.fromisoformat(moment).astimezone(UTC), str(identifier)
+    except (ValueError, TypeError):
+        raise Refusal(400, "This page_token was not given out here.", (("page_token", "not valid"),)) from None
+
+
+def _completed_submits(service: Service, attempt_id: str) -> list[Scored]:
+    where: tuple[Condition, ...] = (
+        ("attempt_id", "==", attempt_id),
+        ("run_type", "==", str(RunType.SUBMIT)),
+        ("status", "==", str(Status.COMPLETED)),
+    )
+    select = ("question_id", "score", "points", "created_at")
+    return [records.scored_of(each) for each in service.store.find(Query(records.SUBMISSIONS, where, select=select))]
+
+
+def _questions_of(completed: list[Scored], page: list[Submission]) -> list[str]:
+    """The questions that an attempt without a fixed list has touched, in a stable order."""
+    return sorted({each.question_id for each in completed} | {each.question_id for each in page})
+
+
+def _titled(service: Service, question_id: str) -> dict[str, Any]:
+    document = head(service, question_id)
+    record = document.fields if document is not None else {"title": question_id, "points": 0}
+    return {"question_id": question_id, "title": record["title"], "points": record["points"]}
+
+
+def _score(service: Service, exam: Exam, question_id: str, completed: list[Scored]) -> models.ScoreView:
+    best = counting((each for each in completed if each.question_id == question_id), exam.counts)
+    points = best.points if best is not None else _titled(service, question_id)["points"]
+    return models.ScoreView(
+        question_id=question_id,
+        score=None if best is None else best.score,
+        points=points,
+        submission_id=None if best is None else best.submission_id,
+    )

@@ -1,0 +1,126 @@
+"""A visit: what one ticket promises. Take a slot, judge the first in that queue's line, and go on with the next."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import Enum
+
+from functions import breaker
+from functions.domain import retry
+from functions.domain.submission import RunType, Status, Submission
+from functions.domain.window import TestCannotBeJudged
+from functions.gate import Gate
+from functions.judging import JudgeAway, Stopped, judge
+from functions.logs import log
+from functions.ports import Conflict, Unavailable
+from functions.questions import QuestionDamaged, question_version
+from functions.service import Service
+from functions.slots import Lease, LeaseLost, after_abandoned, claim, close, issue_ticket, look
+
+
+class End(Enum):
+    """How a visit ended; `functions.machine` says it to Cloud Tasks as a status."""
+
+    JUDGED = "judged"
+    LINE_EMPTY = "line_empty"
+    NO_SLOT = "no_slot"
+    JUDGE_AWAY = "judge_away"
+
+
+def visit(service: Service, gate: Gate, kind: RunType) -> End:
+    """Serve one queue's line. Raises Unavailable where the store is away: what is held then expires by itself."""
+    begun = service.clock.monotonic()
+    ended = 0
+
+    def may_go_on() -> bool:
+        return service.clock.monotonic() - begun < service.rules.visit_budget and not service.draining.begun
+
+    while not ended or may_go_on():
+        taken = _wait_for_slot(service, gate, kind, wait_until=begun + service.rules.slot_wait, may_wait=not ended)
+        if isinstance(taken, End):
+            return End.JUDGED if ended else taken
+        lease: Lease | None = taken
+        while lease is not None:
+            try:
+                after = _judge(service, lease)
+            except LeaseLost:
+                log("warning", "lease_lost", "The slot is somebody else's; nothing was written.", lease.submission)
+                break
+            away = after.status is Status.QUEUED and after.judgings < lease.submission.judgings
+            try:
+                following = close(service, lease, after, go_on=may_go_on() and not away)
+            except LeaseLost:
+                log("warning", "lease_lost", "The slot is somebody else's; nothing was written.", lease.submission)
+                break
+            if following is None:
+                gate.open()
+            if away:
+                issue_ticket(service, kind, after.submission_id)
+                return End.JUDGED if ended else End.JUDGE_AWAY
+            _tell(service, after)
+            ended += 1
+            lease = following
+    return End.JUDGED
+
+
+def _wait_for_slot(service: Service, gate: Gate, kind: RunType, *, wait_until: float, may_wait: bool) -> Lease | End:
+    """A lease, or how the visit ends without one."""
+    while True:
+        if service.draining.begun:
+            return End.NO_SLOT
+        if not breaker.judge_answers(service):
+            return End.JUDGE_AWAY
+        seen = look(service, kind)
+        if seen is None:
+            return End.LINE_EMPTY
+        try:
+            lease = claim(service, seen)
+        except Conflict:
+            service.clock.sleep(service.rng.uniform(0.0, 0.02))
+            continue
+        if lease is not None:
+            return lease
+        left = wait_until - service.clock.monotonic()
+        if not may_wait or left <= 0:
+            return End.NO_SLOT
+        gate.wait(kind, left)
+
+
+def _judge(service: Service, lease: Lease) -> Submission:
+    """The submission as it is to be written: completed, failed, or waiting again. Raises LeaseLost."""
+    submission = lease.submission
+    try:
+        question = question_version(service, submission.question_id, submission.question_version)
+        return judge(service, lease, question)
+    except LeaseLost:
+        raise
+    except JudgeAway as error:
+        breaker.trip(service, error)
+        return retry.put_back(lease.submission)
+    except Stopped:
+        return retry.put_back(lease.submission)
+    except QuestionDamaged as error:
+        log("error", "question_damaged", "A question's tests cannot be read.", submission, error=error)
+        failed = replace(lease.submission, status=Status.FAILED, finished_at=service.clock.now(), owner=None)
+        return replace(failed, failure=str(error))
+    except TestCannotBeJudged as error:
+        return _again(service, lease, str(error))
+    except Unavailable:
+        raise
+    except Exception as error:
+        # A fault of ours in one submission must not take the visit's others along, nor loop for ever.
+        log("error", "judging_failed", "A judging failed.", submission, error=error)
+        return _again(service, lease, f"{type(error).__name__} in the service")
+
+
+def _again(service: Service, lease: Lease, reason: str) -> Submission:
+    return retry.abandoned(lease.submission, service.clock.now(), service.rules.max_judgings, reason)
+
+
+def _tell(service: Service, after: Submission) -> None:
+    if after.status is Status.COMPLETED:
+        log("info", "judged", "A submission was judged.", after, verdict=str(after.verdict), judgings=after.judgings)
+    elif after.status is Status.FAILED:
+        log("error", "submission_failed", "A submission could not be judged.", after, judgings=after.judgings)
+    else:
+        after_abandoned(service, after)

@@ -1,0 +1,177 @@
+"""Putting the service together from settings. Everything here is lazy: a function builds only what it uses."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+from functions.domain.submission import RunType
+from functions.domain.verdict import Execution
+from functions.ports import DocumentStore, Judge, Language, Program, TicketQueue
+from functions.service import Draining, Service
+from infra import logs, settings
+from infra.clock import SystemClock
+from infra.settings import Settings
+from infra.tokens import JWTVerifier, ServiceAccountVerifier
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from functions.gate import Gate
+
+VERSION = "0.1.0"
+
+
+@cache
+def configuration() -> Settings:
+    """The settings of this process. What is wrong is told in one line each, and the process ends."""
+    logs.configure()
+    try:
+        return settings.read(os.environ)
+    except settings.SettingsError as error:
+        sys.exit(f"run-code cannot start:\n{error}")
+
+
+def document_store(config: Settings) -> DocumentStore:
+    if config.sqlite_path is not None:
+        from infra.sqlite import SQLiteDocumentStore
+
+        return SQLiteDocumentStore(config.sqlite_path)
+    from google.cloud import firestore
+
+    from infra.firestore import FirestoreDocumentStore
+
+    return FirestoreDocumentStore(firestore.Client(project=config.google_cloud_project))
+
+
+def ticket_queue(config: Settings) -> TicketQueue:
+    settings.require(config, "google_cloud_project", "tasks_location", "handler_url", "tasks_service_account")
+    from google.cloud import tasks_v2
+
+    from infra.cloud_tasks import CloudTasksTicketQueue, local_client
+
+    client = local_client(config.tasks_address) if config.tasks_address else tasks_v2.CloudTasksClient()
+    return CloudTasksTicketQueue(
+        client,
+        project=config.google_cloud_project or "",
+        location=config.tasks_location or "",
+        handler_url=config.handler_url or "",
+        service_account=config.tasks_service_account or "",
+        dispatch_deadline_seconds=config.dispatch_deadline,
+    )
+
+
+def judge(config: Settings) -> Judge:
+    settings.require(config, "judge0_url")
+    from infra.judge0 import Judge0Judge
+
+    headers = {}
+    if config.judge0_auth_token:
+        headers["X-Auth-Token"] = config.judge0_auth_token
+    if config.judge0_api_key:
+        headers["X-RapidAPI-Key"] = config.judge0_api_key
+        headers["X-RapidAPI-Host"] = config.judge0_api_host or ""
+    return Judge0Judge(config.judge0_url or "", headers, config.judge_timeout)
+
+
+class _LazyTicketQueue:
+    """Google's client costs a quarter of a second to import: polls and `/health` never need it."""
+
+    def __init__(self, build: Callable[[], TicketQueue]) -> None:
+        self._queue = cache(build)
+
+    def enqueue(self, queue: RunType, submission_id: str, *, named: bool) -> None:
+        self._queue().enqueue(queue, submission_id, named=named)
+
+    def is_paused(self, queue: RunType) -> bool:
+        return self._queue().is_paused(queue)
+
+
+class _LazyJudge:
+    def __init__(self, build: Callable[[], Judge]) -> None:
+        self._judge = cache(build)
+
+    def create(self, programs: Sequence[Program]) -> list[str | None]:
+        return self._judge().create(programs)
+
+    def poll(self, tokens: Sequence[str]) -> dict[str, Execution | None]:
+        return self._judge().poll(tokens)
+
+    def languages(self) -> tuple[Language, ...]:
+        return self._judge().languages()
+
+    def probe(self) -> None:
+        self._judge().probe()
+
+
+@cache
+def service() -> Service:
+    config = configuration()
+    clock = SystemClock()
+    return Service(
+        store=document_store(config),
+        tickets=_LazyTicketQueue(lambda: ticket_queue(config)),
+        judge=_LazyJudge(lambda: judge(config)),
+        clock=clock,
+        rules=config.rules(),
+        draining=Draining(clock, _told_to_end),
+    )
+
+
+@cache
+def public_app() -> Flask:
+    """The Flask application behind `run_code`."""
+    from functions.api import create_app
+
+    config = configuration()
+    if (config.auth_jwks_url is None) == (config.auth_jwt_secret is None):
+        sys.exit("run-code cannot start:\nset one of AUTH_JWKS_URL and AUTH_JWT_SECRET")
+    verifier = JWTVerifier(
+        jwks_url=config.auth_jwks_url,
+        secret=config.auth_jwt_secret,
+        issuer=config.auth_issuer,
+        audience=config.auth_audience,
+        role_claim=config.auth_role_claim,
+    )
+    return create_app(
+        service(),
+        verifier,
+        version=VERSION,
+        max_body_bytes=config.max_body_bytes,
+        allowed_origins=config.allowed_origins,
+    )
+
+
+@cache
+def machine_verifier() -> ServiceAccountVerifier:
+    """Who may call the handler and the sweep: our own service account, with a token meant for the handler's URL."""
+    config = configuration()
+    settings.require(config, "handler_url", "tasks_service_account")
+    return ServiceAccountVerifier(
+        audience=config.handler_url or "", email=config.tasks_service_account or "", jwks_url=config.tasks_jwks_url
+    )
+
+
+@cache
+def gate() -> Gate:
+    """Where this process's visits wait. Building it makes the slots."""
+    from functions.gate import Gate
+    from functions.slots import free_slots, seed_slots
+
+    built = service()
+    seed_slots(built)
+    return Gate(built.clock, lambda: free_slots(built), built.rng)
+
+
+def _told_to_end() -> bool:
+    """Whether SIGTERM reached this process.
+
+    functions-framework serves with gunicorn, whose worker owns the signal; a handler of ours could only be set from
+    its main thread, where none of our code runs. Its own handler clears `alive` on the worker.
+    """
+    worker = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return getattr(worker, "alive", True) is False

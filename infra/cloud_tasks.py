@@ -1,0 +1,81 @@
+"""CloudTasksTicketQueue: tickets on the queues `submit` and `run` of Cloud Tasks (or of the local emulator)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from google.api_core import exceptions, retry
+from google.cloud import tasks_v2
+from google.protobuf import duration_pb2
+
+from functions.domain.submission import RunType
+from functions.ports import Unavailable
+
+CALL_SECONDS = 5.0
+RETRY = retry.Retry(
+    predicate=retry.if_exception_type(exceptions.ServiceUnavailable, exceptions.ResourceExhausted),
+    initial=0.05,
+    maximum=1.0,
+    timeout=CALL_SECONDS,
+)
+
+
+def local_client(address: str) -> tasks_v2.CloudTasksClient:
+    """A client of the emulator: `api_endpoint` alone would try TLS, so the channel is made by hand."""
+    import grpc
+    from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
+
+    return tasks_v2.CloudTasksClient(transport=CloudTasksGrpcTransport(channel=grpc.insecure_channel(address)))
+
+
+class CloudTasksTicketQueue:
+    """``handler_url`` is where the tickets are delivered, and the audience of the token that they carry."""
+
+    def __init__(
+        self,
+        client: tasks_v2.CloudTasksClient,
+        *,
+        project: str,
+        location: str,
+        handler_url: str,
+        service_account: str,
+        dispatch_deadline_seconds: float,
+    ) -> None:
+        self._client = client
+        self._queues = f"projects/{project}/locations/{location}/queues"
+        self._handler_url = handler_url
+        self._service_account = service_account
+        self._deadline = duration_pb2.Duration(seconds=int(dispatch_deadline_seconds))
+
+    def enqueue(self, queue: RunType, submission_id: str, *, named: bool) -> None:
+        parent = f"{self._queues}/{queue}"
+        task = tasks_v2.Task(
+            name=f"{parent}/tasks/{submission_id}" if named else "",
+            dispatch_deadline=self._deadline,
+            http_request=tasks_v2.HttpRequest(
+                url=self._handler_url,
+                http_method=tasks_v2.HttpMethod.POST,
+                headers={"Content-Type": "application/json"},
+                body=json.dumps({"queue": str(queue), "submission_id": submission_id}).encode(),
+                oidc_token=tasks_v2.OidcToken(service_account_email=self._service_account, audience=self._handler_url),
+            ),
+        )
+        # already there means enqueued before: that is what was asked for
+        with _told_plainly(), suppress(exceptions.AlreadyExists):
+            self._client.create_task(parent=parent, task=task, retry=RETRY, timeout=CALL_SECONDS)
+
+    def is_paused(self, queue: RunType) -> bool:
+        with _told_plainly():
+            found = self._client.get_queue(name=f"{self._queues}/{queue}", retry=RETRY, timeout=CALL_SECONDS)
+        return bool(found.state == tasks_v2.Queue.State.PAUSED)
+
+
+@contextmanager
+def _told_plainly() -> Iterator[None]:
+    """Whatever Cloud Tasks refuses, also for a wrong setting: the submission is safe and the sweep tries again."""
+    try:
+        yield
+    except (exceptions.GoogleAPICallError, exceptions.RetryError) as error:
+        raise Unavailable(f"Cloud Tasks: {type(error).__name__}") from error

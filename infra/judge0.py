@@ -1,0 +1,171 @@
+"""Judge0Judge: a Judge0 host over HTTP. Everything travels base64 and explicit; outputs are compared on our side."""
+
+from __future__ import annotations
+
+import base64
+import re
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from functions.domain.verdict import Ending, Execution
+from functions.ports import JudgeBusy, Language, Program, Unavailable
+
+FIELDS = "token,status_id,stdout,stderr,compile_output,message,time,memory,memory_limit"
+LANGUAGES_SECONDS = 3600.0
+LANGUAGES_RETRY_SECONDS = 10.0
+"""How long a host that did not answer is not asked for its languages again."""
+NEAR_LIMIT = 0.95
+"""Judge0 has no status for memory: a program that died with so much of its limit in use died of it."""
+
+IN_PROGRESS = (1, 2)
+ENDINGS = {
+    3: Ending.WELL,
+    4: Ending.WELL,
+    5: Ending.TIME_LIMIT,
+    6: Ending.COMPILATION_ERROR,
+    7: Ending.RUNTIME_ERROR,  # SIGSEGV
+    8: Ending.OUTPUT_LIMIT,  # SIGXFSZ
+    9: Ending.RUNTIME_ERROR,  # SIGFPE
+    10: Ending.RUNTIME_ERROR,  # SIGABRT
+    11: Ending.RUNTIME_ERROR,  # exit code
+    12: Ending.RUNTIME_ERROR,  # other signals
+    13: Ending.INTERNAL_ERROR,
+    14: Ending.RUNTIME_ERROR,  # exec format error
+}
+LABEL = re.compile(r"(?P<language>.+?) \((?:(?P<vendor>\D.*?) )?(?P<version>\d[\w.+-]*)\)")
+VENDORS = ("GCC", "OpenJDK", "Node.js")
+"""Where a host has a language from several vendors, these come before others."""
+
+
+class Judge0Judge:
+    """``headers`` carry the credentials. ``timeout`` in seconds bounds one call."""
+
+    def __init__(self, url: str, headers: Mapping[str, str], timeout: float) -> None:
+        self._url = url.rstrip("/")
+        self._timeout = (timeout / 2, timeout / 2)  # connecting, and waiting for an answer
+        self._session = requests.Session()
+        self._session.trust_env = False  # a proxy or .netrc of the machine is none of the judge's affair
+        self._session.headers.update(headers)
+        self._session.mount("http://", HTTPAdapter(pool_maxsize=32))
+        self._session.mount("https://", HTTPAdapter(pool_maxsize=32))
+        self._languages: dict[str, Language] = {}
+        self._languages_until = 0.0
+
+    def close(self) -> None:
+        self._session.close()
+
+    def create(self, programs: Sequence[Program]) -> list[str | None]:
+        known = {language.name: language.judge_id for language in self.languages()}
+        sendable = [program for program in programs if program.language in known]
+        tokens: list[str | None] = []
+        if sendable:
+            items = [_item(program, known[program.language]) for program in sendable]
+            answer = self._call("POST", "/submissions/batch?base64_encoded=true", {"submissions": items})
+            if not isinstance(answer, list) or len(answer) != len(items):
+                raise Unavailable("the judge answered a batch with something else")
+            tokens = [item.get("token") if isinstance(item, dict) else None for item in answer]
+        given = iter(tokens)
+        return [next(given) if program.language in known else None for program in programs]
+
+    def poll(self, tokens: Sequence[str]) -> dict[str, Execution | None]:
+        query = f"?tokens={','.join(tokens)}&base64_encoded=true&fields={FIELDS}"
+        answer = self._call("GET", "/submissions/batch" + query)
+        try:
+            found = [item for item in answer["submissions"] if item is not None]
+            return {item["token"]: _execution(item) for item in found}
+        except (KeyError, TypeError, ValueError) as error:
+            raise Unavailable("the judge answered a poll with something else") from error
+
+    def languages(self) -> tuple[Language, ...]:
+        if time.monotonic() >= self._languages_until:
+            try:
+                self._languages = _by_name(self._call("GET", "/languages"))
+                self._languages_until = time.monotonic() + LANGUAGES_SECONDS
+            except Unavailable:
+                self._languages_until = time.monotonic() + LANGUAGES_RETRY_SECONDS
+        if not self._languages:
+            raise Unavailable("the judge has not told its languages yet")
+        return tuple(self._languages.values())
+
+    def probe(self) -> None:
+        self._call("GET", "/about")
+
+    def _call(self, method: str, path: str, body: object = None) -> Any:
+        try:
+            answer = self._session.request(method, self._url + path, json=body, timeout=self._timeout)
+        except requests.RequestException as error:
+            raise Unavailable(f"the judge: {type(error).__name__}") from error
+        if answer.status_code in (429, 503):
+            raise JudgeBusy(f"the judge answered {answer.status_code}", _seconds(answer.headers.get("Retry-After")))
+        if answer.status_code not in (200, 201, 422):  # 422: every item of a batch is invalid, told one by one
+            raise Unavailable(f"the judge answered {answer.status_code}")
+        try:
+            return answer.json()
+        except requests.JSONDecodeError as error:
+            raise Unavailable("the judge answered with something other than JSON") from error
+
+
+def _item(program: Program, language_id: int) -> dict[str, object]:
+    return {
+        "source_code": base64.b64encode(program.source).decode(),
+        "language_id": language_id,
+        "stdin": base64.b64encode(program.stdin).decode(),
+        "cpu_time_limit": program.cpu_seconds,
+        "wall_time_limit": program.wall_seconds,
+        "memory_limit": program.memory_kb,
+        "max_file_size": program.output_kb,
+        "enable_network": False,
+    }
+
+
+def _execution(item: Mapping[str, Any]) -> Execution | None:
+    if item["status_id"] in IN_PROGRESS:
+        return None
+    ending = ENDINGS.get(item["status_id"], Ending.INTERNAL_ERROR)
+    memory, limit = item["memory"], item.get("memory_limit")
+    if ending is Ending.RUNTIME_ERROR and memory and limit and memory >= NEAR_LIMIT * limit:
+        ending = Ending.MEMORY_LIMIT
+    return Execution(
+        ending=ending,
+        stdout=_bytes(item["stdout"]),
+        stderr=_bytes(item["stderr"]),
+        compile_output=_bytes(item["compile_output"]),
+        message=_bytes(item["message"]).decode(errors="replace") or None,
+        time_seconds=None if item["time"] is None else float(item["time"]),
+        memory_kb=memory,
+    )
+
+
+def _bytes(encoded: str | None) -> bytes:
+    return b"" if encoded is None else base64.b64decode(encoded)  # lenient: Judge0 breaks lines after 60 characters
+
+
+def _seconds(header: str | None) -> float | None:
+    return float(header) if header is not None and header.isdigit() else None
+
+
+def _by_name(answer: object) -> dict[str, Language]:
+    """The host's languages by the name that a submission uses; of several versions the newest."""
+    if not isinstance(answer, list):
+        raise Unavailable("the judge answered /languages with something else")
+    best: dict[str, tuple[tuple[bool, tuple[int, ...]], Language]] = {}
+    for item in answer:
+        match = LABEL.fullmatch(str(item["name"]))
+        if match is None:  # "Executable", "Multi-file program": no language of a student's
+            continue
+        name = _name(match["language"])
+        version = tuple(int(part) for part in re.findall(r"\d+", match["version"]))
+        rank = (match["vendor"] in VENDORS, version)
+        if name not in best or rank > best[name][0]:
+            best[name] = (rank, Language(name, str(item["name"]), match["version"], int(item["id"])))
+    return {name: language for name, (_, language) in sorted(best.items())}
+
+
+def _name(language: str) -> str:
+    """ "C++" -> cpp, "C#" -> csharp, "Python for ML" -> python-for-ml."""
+    spelled = language.lower().replace("+", "p").replace("#", "sharp")
+    return re.sub(r"[^a-z0-9]+", "-", spelled).strip("-")

@@ -1,0 +1,136 @@
+"""Every setting of the service, read once from the environment and checked before anything starts.
+
+Times in seconds. `.env.example` lists them all with their defaults; a test keeps the two alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+
+from functions.service import Rules
+from infra.tokens import GOOGLE_KEYS
+
+
+def _listed(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Listed = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+
+
+class SettingsError(Exception):
+    """The environment is wrong; the message names each setting and what would be right."""
+
+
+class Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    max_concurrent_submissions: Annotated[int, Field(ge=1, le=100)] = 3
+    batch_size: Annotated[int, Field(ge=1, le=20, description="Judge0 takes at most 20 a batch")] = 3
+    run_max_wait: PositiveFloat = 30
+    turn_spacing: Annotated[float, Field(ge=0)] = 15
+    visit_budget: PositiveFloat = 60
+    lease_seconds: PositiveFloat = 15
+    sweep_interval: PositiveFloat = 60
+    slot_wait: PositiveFloat = 300
+    judge_timeout: PositiveFloat = 5
+    dispatch_deadline: Annotated[float, Field(ge=15, le=1800, description="Cloud Tasks' bounds")] = 900
+    function_timeout: PositiveFloat = 900
+    max_judgings: PositiveInt = 5
+    max_body_bytes: PositiveInt = 262_144
+    max_code_bytes: PositiveInt = 65_536
+    rate_run_per_minute: PositiveInt = 20
+    rate_submit_per_minute: PositiveInt = 6
+    closing_grace: Annotated[float, Field(ge=0)] = 5
+    allowed_origins: Listed = ()
+
+    auth_jwks_url: str | None = None
+    auth_jwt_secret: Annotated[str | None, Field(min_length=32, repr=False)] = None
+    auth_issuer: str | None = None
+    auth_audience: str | None = None
+    auth_role_claim: str = "role"
+
+    google_cloud_project: str | None = None
+    handler_url: str | None = None
+    tasks_service_account: str | None = None
+    tasks_location: str | None = None
+    judge0_url: str | None = None
+    judge0_api_key: Annotated[str | None, Field(repr=False)] = None
+    judge0_api_host: str | None = None
+    judge0_auth_token: Annotated[str | None, Field(repr=False)] = None
+
+    # Only on one machine: where the stand-ins are.
+    tasks_address: str | None = None
+    tasks_jwks_url: str = GOOGLE_KEYS
+    firestore_emulator_host: str | None = None
+    sqlite_path: str | None = None
+    k_service: str | None = Field(default=None, description="set by Google Cloud in every function")
+
+    @model_validator(mode="after")
+    def _inequalities(self) -> Self:
+        """Design, section 5. The longest judging is checked where a question is imported."""
+        margin = self.rules().margin.total_seconds()
+        rules = (
+            (
+                self.judge_timeout + margin < self.lease_seconds * 2 / 3,
+                "JUDGE_TIMEOUT plus a margin of 2 s must be under two thirds of LEASE_SECONDS",
+            ),
+            (self.sweep_interval + self.lease_seconds < 90, "SWEEP_INTERVAL + LEASE_SECONDS must be under 90"),
+            (
+                self.slot_wait + self.visit_budget < self.dispatch_deadline,
+                "SLOT_WAIT + VISIT_BUDGET must be under DISPATCH_DEADLINE",
+            ),
+            (
+                self.dispatch_deadline <= self.function_timeout,
+                "DISPATCH_DEADLINE must not be over FUNCTION_TIMEOUT",
+            ),
+            (
+                self.sqlite_path is None or self.k_service is None,
+                "SQLITE_PATH is for one machine: a deployed function keeps nothing on its disk",
+            ),
+        )
+        broken = [message for holds, message in rules if not holds]
+        if broken:
+            raise ValueError("; ".join(broken))
+        return self
+
+    def rules(self) -> Rules:
+        return Rules(**{name: getattr(self, name) for name in Rules.__dataclass_fields__})
+
+    def longest_judging(self) -> float:
+        """How long one judging may take, so that a visit fits its dispatch deadline."""
+        return self.dispatch_deadline - self.slot_wait - self.visit_budget
+
+
+def read(environment: Mapping[str, str]) -> Settings:
+    """Raises SettingsError. An empty variable counts as not set."""
+    given = {
+        name: environment[name.upper()] for name in Settings.model_fields if environment.get(name.upper(), "").strip()
+    }
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        lines = []
+        for each in error.errors(include_input=False, include_url=False):
+            setting = str(each["loc"][0]).upper() if each["loc"] else "settings"
+            lines.append(f"{setting}: {each['msg']}")
+        raise SettingsError("\n".join(lines)) from None
+
+
+def require(settings: Settings, *names: str) -> None:
+    """Raises SettingsError naming those of ``names`` that are not set."""
+    missing = [name.upper() for name in names if getattr(settings, name) is None]
+    if missing:
+        raise SettingsError(f"not set: {', '.join(missing)}")

@@ -1,0 +1,41 @@
+"""What the suites share: the Firestore emulator, and the rule that in CI nothing that is missing is skipped."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from infra.local import firestore_emulator, processes
+
+
+def missing(what: str) -> NoReturn:
+    """A system component is not there: fail in CI, skip elsewhere, each with the one line that says what to do."""
+    if os.environ.get("CI"):
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def firestore_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of Google's emulator: the one that runs, or one of our own for this session."""
+    running = os.environ.get("FIRESTORE_EMULATOR_HOST")
+    if running:
+        yield running
+        return
+    try:
+        jar = firestore_emulator.find(os.environ)
+    except firestore_emulator.NotFound as error:
+        missing(f"Firestore's emulator: {error}; {firestore_emulator.HOW_TO_GET_IT}")
+    log: Path = tmp_path_factory.mktemp("firestore") / "log"
+    port = processes.free_port()
+    emulator = processes.start(firestore_emulator.command(jar, port), log)
+    try:
+        if not processes.wait_until_answers(port, emulator, firestore_emulator.START_SECONDS):
+            missing(f"Firestore's emulator: {firestore_emulator.why_it_failed(jar, log)}")
+        yield f"127.0.0.1:{port}"
+    finally:
+        processes.stop([emulator])

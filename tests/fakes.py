@@ -1,0 +1,192 @@
+"""Stand-ins for the ports in unit tests. The contract suites prove them equal to the real adapters."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from functions import records
+from functions.domain.exam import Attempt, Exam
+from functions.domain.question import Question, TestCase
+from functions.domain.submission import RunType, Submission
+from functions.domain.verdict import Ending, Execution
+from functions.intake import Request, submit
+from functions.ports import Caller, Create, DocumentStore, Language, Program, Unavailable
+from functions.questions import put_question
+from functions.service import Draining, Rules, Service
+from functions.slots import seed_slots
+from infra.sqlite import SQLiteDocumentStore
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+ALICE = Caller("alice")
+
+
+class FakeClock:
+    """Time that moves only when somebody sleeps or a test says so."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.wall_offset = timedelta()
+
+    def now(self) -> datetime:
+        return NOON + timedelta(seconds=self.seconds) + self.wall_offset
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+@dataclass
+class FakeTicketQueue:
+    tickets: list[tuple[RunType, str]] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+    paused: set[RunType] = field(default_factory=set)
+    away: bool = False
+
+    def enqueue(self, queue: RunType, submission_id: str, *, named: bool) -> None:
+        if self.away:
+            raise Unavailable("the queue is away")
+        if named and submission_id in self.names:
+            return
+        if named:
+            self.names.add(submission_id)
+        self.tickets.append((queue, submission_id))
+
+    def is_paused(self, queue: RunType) -> bool:
+        if self.away:
+            raise Unavailable("the queue is away")
+        return queue in self.paused
+
+
+def echo(program: Program) -> Execution:
+    """A judge whose every program prints its input."""
+    return Execution(Ending.WELL, stdout=program.stdin, time_seconds=0.01, memory_kb=1000)
+
+
+class FakeJudge:
+    """Runs each program for ``seconds`` of the clock; what it prints is ``run``'s affair."""
+
+    def __init__(self, clock: FakeClock, run: Callable[[Program], Execution] = echo, seconds: float = 0.0) -> None:
+        self._clock = clock
+        self.run = run
+        self.seconds = seconds
+        self.away = False
+        self.calls: list[str] = []
+        self.batches: list[int] = []
+        self.most_at_once = 0
+        self.names = ("cpp", "python")
+        self._at_work: dict[str, tuple[float, Execution]] = {}
+        self._numbers = itertools.count()
+
+    def create(self, programs: Sequence[Program]) -> list[str | None]:
+        self._called("create")
+        self.batches.append(len(programs))
+        tokens: list[str | None] = []
+        for program in programs:
+            if program.language not in self.names:
+                tokens.append(None)
+                continue
+            token = f"token-{next(self._numbers)}"
+            self._at_work[token] = (self._clock.monotonic() + self.seconds, self.run(program))
+            tokens.append(token)
+        running = [done_at for done_at, _ in self._at_work.values() if done_at > self._clock.monotonic()]
+        self.most_at_once = max(self.most_at_once, len(running))
+        return tokens
+
+    def poll(self, tokens: Sequence[str]) -> dict[str, Execution | None]:
+        self._called("poll")
+        now = self._clock.monotonic()
+        return {
+            token: execution if done_at <= now else None
+            for token in tokens
+            for done_at, execution in [self._at_work[token]]
+        }
+
+    def forget(self) -> None:
+        """As Judge0 does when its database was made anew."""
+        self._at_work.clear()
+
+    def languages(self) -> tuple[Language, ...]:
+        self._called("languages")
+        return tuple(Language(name, f"{name.title()} (1.0)", "1.0") for name in self.names)
+
+    def probe(self) -> None:
+        self._called("probe")
+
+    def _called(self, what: str) -> None:
+        self.calls.append(what)
+        if self.away:
+            raise Unavailable("the judge is away")
+
+
+def question(tests: int = 4, samples: int = 2, **changes: object) -> Question:
+    """A question whose right answer is its input."""
+    cases = tuple(
+        TestCase(stdin=f"{number}\n".encode(), expected=f"{number}\n".encode(), hidden=number > samples)
+        for number in range(1, tests + 1)
+    )
+    values: dict[str, object] = {"title": "Echo", "statement": "Print the input.", "tests": cases, "version": "v1"}
+    return Question(question_id="echo", **(values | changes))  # type: ignore[arg-type]
+
+
+@dataclass
+class World:
+    """A whole service over fakes and the embedded store, with an exam, a question and two students in it."""
+
+    service: Service
+    clock: FakeClock
+    tickets: FakeTicketQueue
+    judge: FakeJudge
+
+    @property
+    def store(self) -> DocumentStore:
+        return self.service.store
+
+    def submit(
+        self,
+        run_type: RunType = RunType.SUBMIT,
+        *,
+        caller: Caller = ALICE,
+        question_id: str = "echo",
+        code: str = "print(input())",
+        language: str = "python",
+        stdin: str | None = None,
+        key: str | None = None,
+    ) -> Submission:
+        request = Request(f"attempt-{caller.subject}", question_id, language, code, run_type, stdin)
+        return submit(self.service, caller, request, key).submission
+
+    def read(self, submission: Submission) -> Submission:
+        document = self.store.get(records.submission_path(submission.submission_id))[0]
+        assert document is not None
+        return records.submission_of(document)
+
+    def add_student(self, name: str) -> Caller:
+        attempt = Attempt(f"attempt-{name}", student=name, exam_id="exam")
+        self.store.commit(Create(f"attempts/attempt-{name}", records.attempt_fields(attempt)))
+        return Caller(name)
+
+
+def make_world(store: DocumentStore | None = None, **rules: object) -> World:
+    clock = FakeClock()
+    tickets, judge = FakeTicketQueue(), FakeJudge(clock)
+    service = Service(
+        store=store if store is not None else SQLiteDocumentStore(":memory:"),
+        tickets=tickets,
+        judge=judge,
+        clock=clock,
+        rules=Rules(**rules),  # type: ignore[arg-type]
+        draining=Draining(clock),
+    )
+    world = World(service, clock, tickets, judge)
+    seed_slots(service)
+    exam = Exam("exam", "An exam")
+    service.store.commit(Create("exams/exam", records.exam_fields(exam)))
+    put_question(service, question())
+    world.add_student("alice")
+    world.add_student("bob")
+    return world

@@ -1,0 +1,65 @@
+"""Settings: their defaults, what is refused, and that the example file tells the truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from infra import settings
+from infra.settings import Settings, SettingsError
+
+ROOT = Path(__file__).resolve().parents[2]
+NOT_READ_BY_THE_FUNCTIONS = {"SANDBOX"}  # the local runner's
+SET_BY_THE_PLATFORM = {"K_SERVICE"}
+
+
+def example() -> dict[str, str]:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
+    return {name: value for name, _, value in pairs}
+
+
+def test_the_example_file_lists_every_setting_with_its_default() -> None:
+    assert (
+        set(example()) - NOT_READ_BY_THE_FUNCTIONS == {n.upper() for n in Settings.model_fields} - SET_BY_THE_PLATFORM
+    )
+    assert settings.read(example()) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"MAX_CONCURRENT_SUBMISSIONS": "0"}, "MAX_CONCURRENT_SUBMISSIONS"),
+        ({"MAX_CONCURRENT_SUBMISSIONS": "many"}, "MAX_CONCURRENT_SUBMISSIONS"),
+        ({"BATCH_SIZE": "21"}, "BATCH_SIZE"),
+        ({"AUTH_JWT_SECRET": "short"}, "AUTH_JWT_SECRET"),
+        ({"JUDGE_TIMEOUT": "9"}, "JUDGE_TIMEOUT"),
+        ({"SWEEP_INTERVAL": "80"}, "SWEEP_INTERVAL + LEASE_SECONDS must be under 90"),
+        ({"SLOT_WAIT": "850"}, "under DISPATCH_DEADLINE"),
+        ({"DISPATCH_DEADLINE": "1000"}, "FUNCTION_TIMEOUT"),
+        ({"SQLITE_PATH": "x", "K_SERVICE": "run-code"}, "SQLITE_PATH"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_would_be_right(environment: dict[str, str], words: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        settings.read(environment)
+    assert words in str(refused.value)
+
+
+def test_a_refused_secret_is_not_repeated() -> None:
+    with pytest.raises(SettingsError) as refused:
+        settings.read({"AUTH_JWT_SECRET": "hunter2"})
+    assert "hunter2" not in str(refused.value)
+    assert "hunter2" not in repr(settings.read({"JUDGE0_API_KEY": "hunter2"}))
+
+
+def test_short_leases_have_margins_to_match() -> None:
+    short = settings.read({"LEASE_SECONDS": "2", "JUDGE_TIMEOUT": "0.5", "SWEEP_INTERVAL": "3"})
+    assert short.rules().margin.total_seconds() == pytest.approx(2 / 7.5, abs=1e-6)
+    assert Settings().rules().margin.total_seconds() == 2
+
+
+def test_what_a_function_needs_and_lacks_is_named() -> None:
+    with pytest.raises(SettingsError, match="HANDLER_URL, TASKS_LOCATION"):
+        settings.require(Settings(), "handler_url", "tasks_location")
