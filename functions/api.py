@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import uuid
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 from flask import Response, g, render_template_string, request
 from flask_openapi3 import Info, OpenAPI
-from flask_openapi3_swagger import RegisterPlugin
+from flask_openapi3_swagger.plugins import RegisterPlugin
 from flask_openapi3_swagger.templates import swagger_html_string
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
@@ -166,7 +167,7 @@ def _add_reads(app: OpenAPI, service: Service, version: str) -> None:
 
 
 def _add_documents(app: OpenAPI) -> None:
-    app.register_blueprint(RegisterPlugin.register(doc_url="openapi.json"), url_prefix="/docs")
+    app.register_blueprint(RegisterPlugin.register(doc_url="openapi.json"))  # the page's scripts, under /swagger
     app.add_url_rule("/openapi.json", "openapi", lambda: app.api_doc)
     app.add_url_rule(
         "/docs",
@@ -224,9 +225,14 @@ def _require_json() -> None:
     if not request.is_json:
         raise Refusal(415, "The body must be JSON (Content-Type: application/json).")
     try:
-        request.get_json()
+        sent = request.get_json()
     except RecursionError:
         raise Refusal(400, "The body is nested too deeply.") from None
+    if b"\\u" in request.get_data():  # an escape may be half a character, which no store takes
+        try:
+            json.dumps(sent, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise Refusal(400, "The body holds half a character (a lone surrogate).") from None
 
 
 def _add_errors(app: OpenAPI) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+from pathlib import PurePath
 from typing import Any
 
 import structlog
@@ -9,6 +11,12 @@ import structlog
 from functions.domain.submission import Submission
 
 _logger = structlog.get_logger()
+
+
+def _where(error: BaseException) -> str:
+    """Where it was raised. The frames only: an exception's message may hold what a student wrote."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return " < ".join(f"{PurePath(frame.filename).name}:{frame.lineno}" for frame in reversed(frames[-4:]))
 
 
 def log(level: str, action: str, sentence: str, submission: Submission | None = None, **ids: Any) -> None:
@@ -23,4 +31,5 @@ def log(level: str, action: str, sentence: str, submission: Submission | None = 
     error = ids.pop("error", None)
     if error is not None:
         ids["error"] = type(error).__name__
+        ids["where"] = _where(error)
     getattr(_logger, level)(sentence, action=action, **ids)

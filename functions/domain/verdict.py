@@ -64,8 +64,8 @@ class TestResult:
     number: int
     hidden: bool
     verdict: Verdict
-    time_seconds: float | None
-    memory_kb: int | None
+    time_seconds: float | None = None
+    memory_kb: int | None = None
     stdin: str | None = None
     expected_output: str | None = None
     stdout: str | None = None
