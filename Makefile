@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format lock clean
+.PHONY: help install run test check check-terraform format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -23,11 +23,19 @@ run: .venv/installed ## Start the whole service on 127.0.0.1, with sample questi
 test: .venv/installed ## Run every test suite, on its own stack and free ports
 	@$(BIN)/python -m pytest
 
-check: .venv/installed ## Lint, types, import rules
+check: .venv/installed check-terraform ## Lint, types, import rules, Terraform
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+# Validation needs the provider's schema: from the registry, or from the command in TERRAFORM_CHECK.
+check-terraform:
+	@if [ -n "$$TERRAFORM_CHECK" ]; then $$TERRAFORM_CHECK -var project=example terraform; \
+	elif ! command -v terraform >/dev/null; then echo "terraform: not checked, for terraform is not installed"; \
+	else terraform -chdir=terraform fmt -check && \
+	  if terraform -chdir=terraform init -backend=false -input=false >/dev/null 2>&1; then terraform -chdir=terraform validate; \
+	  else echo "terraform: only its format was checked, for the registry does not answer"; fi; fi
 
 format: .venv/installed ## Format the code
 	@$(BIN)/ruff check --fix .
