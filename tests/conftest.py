@@ -11,6 +11,8 @@ import pytest
 
 from infra.local import firestore_emulator, processes
 
+ROOT = Path(__file__).resolve().parents[1]
+
 
 def missing(what: str) -> NoReturn:
     """A system component is not there: fail in CI, skip elsewhere, each with the one line that says what to do."""

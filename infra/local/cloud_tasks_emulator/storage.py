@@ -1,0 +1,77 @@
+"""Queues, tasks and used names in SQLite: a restart keeps everything."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from infra.local.cloud_tasks_emulator.model import QueueMessage, TaskEntry, TaskMessage
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS queues (name TEXT PRIMARY KEY, message BLOB) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tasks
+  (name TEXT PRIMARY KEY, queue TEXT, due REAL, message BLOB, executions INTEGER, previous INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS used_names (name TEXT PRIMARY KEY, until REAL) WITHOUT ROWID;
+"""
+
+
+class Storage:
+    """``path`` is a file or ``:memory:``. Every method commits."""
+
+    def __init__(self, path: str) -> None:
+        self._lock = threading.Lock()
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=NORMAL")
+        self._connection.executescript(SCHEMA)
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    def queues(self) -> Iterator[Any]:
+        for (message,) in self._execute("SELECT message FROM queues ORDER BY name"):
+            yield QueueMessage.FromString(message)
+
+    def tasks(self) -> Iterator[TaskEntry]:
+        for message, due, executions, previous in self._execute(
+            "SELECT message, due, executions, previous FROM tasks ORDER BY due"
+        ):
+            yield TaskEntry(TaskMessage.FromString(message), due, executions, previous)
+
+    def put_queue(self, queue: Any) -> None:
+        self._execute("INSERT OR REPLACE INTO queues VALUES (?, ?)", queue.name, queue.SerializeToString())
+
+    def delete_queue(self, name: str) -> None:
+        self._execute("DELETE FROM queues WHERE name = ?", name)
+
+    def put_task(self, entry: TaskEntry) -> None:
+        self._execute(
+            "INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?, ?, ?)",
+            entry.name,
+            entry.queue,
+            entry.due,
+            entry.message.SerializeToString(),
+            entry.executions,
+            entry.previous,
+        )
+
+    def delete_task(self, name: str, blocked_until: float) -> None:
+        self._execute("DELETE FROM tasks WHERE name = ?", name)
+        self._execute("INSERT OR REPLACE INTO used_names VALUES (?, ?)", name, blocked_until)
+
+    def delete_tasks_of(self, queue: str) -> None:
+        self._execute("DELETE FROM tasks WHERE queue = ?", queue)
+
+    def is_used(self, name: str, now: float) -> bool:
+        rows = self._execute("SELECT 1 FROM used_names WHERE name = ? AND until > ?", name, now)
+        return bool(rows)
+
+    def forget_used_names(self, now: float) -> None:
+        self._execute("DELETE FROM used_names WHERE until <= ?", now)
+
+    def _execute(self, sql: str, *values: object) -> list[Any]:
+        with self._lock:
+            return self._connection.execute(sql, values).fetchall()
