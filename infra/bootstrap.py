@@ -110,10 +110,15 @@ class _LazyJudge:
 
 @cache
 def service() -> Service:
+    """This process's service."""
     config = configuration()
+    return service_for(config, document_store(config))
+
+
+def service_for(config: Settings, store: DocumentStore) -> Service:
     clock = SystemClock()
     return Service(
-        store=document_store(config),
+        store=store,
         tickets=_LazyTicketQueue(lambda: ticket_queue(config)),
         judge=_LazyJudge(lambda: judge(config)),
         clock=clock,

@@ -8,6 +8,6 @@ from google.cloud import firestore
 
 def firestore_client(address: str, project: str) -> firestore.Client:
     """A client of the emulator at ``address`` (host:port), whatever the environment says."""
-    client = firestore.Client(project=project, credentials=AnonymousCredentials())
+    client = firestore.Client(project=project, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
     client._emulator_host = address  # the constructor reads it from the environment only
     return client

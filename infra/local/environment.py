@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from functions.ports import DocumentStore
 from infra.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -153,3 +154,15 @@ def read_environment_file(stack: Stack) -> dict[str, str] | None:
     lines = stack.environment_file.read_text().splitlines()
     pairs = (line.removeprefix("export ").partition("=") for line in lines)
     return {name: value[1:-1] for name, _, value in pairs}
+
+
+def document_store(config: Settings) -> DocumentStore:
+    """The stack's store, whatever of Google Cloud is in the shell: the emulator's or the embedded one."""
+    if config.sqlite_path is not None:
+        from infra.sqlite import SQLiteDocumentStore
+
+        return SQLiteDocumentStore(config.sqlite_path)
+    from infra.firestore import FirestoreDocumentStore
+    from infra.local.clients import firestore_client
+
+    return FirestoreDocumentStore(firestore_client(config.firestore_emulator_host or "", PROJECT))

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 STOP_SECONDS = 3.0
 PR_SET_PDEATHSIG = 1
@@ -38,7 +39,7 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def stop(processes: Sequence[subprocess.Popen[bytes]], seconds: float = STOP_SECONDS) -> None:
+def stop(processes: Sequence[subprocess.Popen[Any]], seconds: float = STOP_SECONDS) -> None:
     """SIGTERM to each process's whole group, SIGKILL to what is left of it after ``seconds``."""
     for process in processes:
         _signal(process, signal.SIGTERM)
@@ -51,7 +52,7 @@ def stop(processes: Sequence[subprocess.Popen[bytes]], seconds: float = STOP_SEC
         process.wait()
 
 
-def _signal(process: subprocess.Popen[bytes], number: int) -> None:
+def _signal(process: subprocess.Popen[Any], number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
 

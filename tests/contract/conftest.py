@@ -39,7 +39,7 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store
 
         client = firestore_client(address, f"test-{uuid.uuid4().hex[:12]}")
         yield lambda: FirestoreDocumentStore(client)
-        client.close()
+        client.close()  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from functions.ports import Conflict, Create, Delete, DocumentStore, Put, Query, Update
+from functions.ports import Condition, Conflict, Create, Delete, DocumentStore, Put, Query, Update
 from tests.contract.conftest import StoreFactory
 
 NOON = datetime(2026, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -145,7 +145,7 @@ def test_a_page_goes_on_behind_the_last_document_of_the_one_before(store: Docume
 def test_ranges_compare_times_to_the_microsecond(store: DocumentStore) -> None:
     store.commit(*(submission(number) for number in range(4)))
     edge = NOON + timedelta(seconds=2)
-    where = (("status", "==", "queued"), ("run_type", "==", "run"))
+    where: tuple[Condition, ...] = (("status", "==", "queued"), ("run_type", "==", "run"))
     assert store.count(Query("submissions", (*where, ("turn_at", "<", edge)))) == 2
     assert store.count(Query("submissions", (*where, ("turn_at", "<=", edge)))) == 3
     assert store.count(Query("submissions", (*where, ("turn_at", "<", edge + timedelta(microseconds=1))))) == 3

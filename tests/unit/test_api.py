@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
 from functions import records
 from functions.api import create_app
@@ -39,7 +38,7 @@ class NameIsToken:
 
 
 @pytest.fixture
-def client(world: World) -> Iterator[FlaskClient]:
+def client(world: World) -> Iterator[Any]:
     app = create_app(
         world.service,
         NameIsToken(),
@@ -51,7 +50,7 @@ def client(world: World) -> Iterator[FlaskClient]:
         yield client
 
 
-def post(client: FlaskClient, body: object = BODY, *, token: str | None = "alice", **headers: str) -> Any:
+def post(client: Any, body: object = BODY, *, token: str | None = "alice", **headers: str) -> Any:
     sent = {"Authorization": f"Bearer {token}"} if token else {}
     sent |= {name.replace("_", "-"): value for name, value in headers.items()}
     return client.post(
@@ -59,7 +58,7 @@ def post(client: FlaskClient, body: object = BODY, *, token: str | None = "alice
     )
 
 
-def get(client: FlaskClient, path: str, token: str = "alice", **headers: str) -> Any:
+def get(client: Any, path: str, token: str = "alice", **headers: str) -> Any:
     return client.get(path, headers={"Authorization": f"Bearer {token}", **headers})
 
 
@@ -78,7 +77,7 @@ def assert_problem(answer: Any, status: int, *fields: str) -> None:
     assert [error["field"] for error in problem["errors"]] == list(fields)
 
 
-def test_a_submission_is_accepted_at_once_and_says_where_to_look(client: FlaskClient, world: World) -> None:
+def test_a_submission_is_accepted_at_once_and_says_where_to_look(client: Any, world: World) -> None:
     answer = post(client)
     assert answer.status_code == 202
     assert answer.headers["Location"] == f"/submissions/{answer.json['submission_id']}"
@@ -92,7 +91,7 @@ def test_a_submission_is_accepted_at_once_and_says_where_to_look(client: FlaskCl
     assert world.judge.batches == []
 
 
-def test_the_two_addresses_for_submitting_are_the_same(client: FlaskClient) -> None:
+def test_the_two_addresses_for_submitting_are_the_same(client: Any) -> None:
     headers = {"Authorization": "Bearer alice", "Idempotency-Key": "k"}
     first = client.post("/submissions", json=BODY, headers=headers)
     second = client.post("/", json=BODY, headers=headers)
@@ -100,9 +99,7 @@ def test_the_two_addresses_for_submitting_are_the_same(client: FlaskClient) -> N
     assert first.json["submission_id"] == second.json["submission_id"]
 
 
-def test_a_judged_submission_shows_samples_whole_and_hidden_tests_by_verdict_alone(
-    client: FlaskClient, world: World
-) -> None:
+def test_a_judged_submission_shows_samples_whole_and_hidden_tests_by_verdict_alone(client: Any, world: World) -> None:
     accepted = post(client).json
     judge_everything(world)
     shown = get(client, f"/submissions/{accepted['submission_id']}").json
@@ -129,7 +126,7 @@ def test_a_judged_submission_shows_samples_whole_and_hidden_tests_by_verdict_alo
     }
 
 
-def test_an_unchanged_submission_is_not_sent_again(client: FlaskClient, world: World) -> None:
+def test_an_unchanged_submission_is_not_sent_again(client: Any, world: World) -> None:
     path = f"/submissions/{post(client).json['submission_id']}"
     first = get(client, path)
     again = get(client, path, **{"If-None-Match": first.headers["ETag"]})
@@ -140,7 +137,7 @@ def test_an_unchanged_submission_is_not_sent_again(client: FlaskClient, world: W
     assert get(client, path, **{"If-None-Match": first.headers["ETag"]}).status_code == 200
 
 
-def test_positions_count_in_the_order_of_taking(client: FlaskClient, world: World) -> None:
+def test_positions_count_in_the_order_of_taking(client: Any, world: World) -> None:
     run = world.submit(RunType.RUN)
     first = world.submit()
     world.clock.seconds += 2
@@ -155,7 +152,7 @@ def test_positions_count_in_the_order_of_taking(client: FlaskClient, world: Worl
     assert position(run.submission_id) == 3
 
 
-def test_a_waiting_submission_may_be_cancelled_and_a_judged_one_not(client: FlaskClient, world: World) -> None:
+def test_a_waiting_submission_may_be_cancelled_and_a_judged_one_not(client: Any, world: World) -> None:
     headers = {"Authorization": "Bearer alice"}
     waiting = post(client).json["submission_id"]
     for _ in range(2):
@@ -181,43 +178,46 @@ def test_a_waiting_submission_may_be_cancelled_and_a_judged_one_not(client: Flas
         ({"stdin": "1"}, ["stdin"]),
     ],
 )
-def test_each_wrong_field_is_named(client: FlaskClient, changes: dict[str, object], fields: list[str]) -> None:
+def test_each_wrong_field_is_named(client: Any, changes: dict[str, object], fields: list[str]) -> None:
     assert_problem(post(client, BODY | changes), 422, *fields)
 
 
-def test_a_missing_field_is_named(client: FlaskClient) -> None:
+def test_a_missing_field_is_named(client: Any) -> None:
     assert_problem(post(client, {k: v for k, v in BODY.items() if k != "language"}), 422, "language")
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"a":' * 50_000, b"nonsense", b'{"code": "\\ud800"}', b'{"\\ud800": 1}'])
-def test_what_is_not_json_is_a_bad_request(client: FlaskClient, body: bytes) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"\xff", b'{"a":' * 50_000, b"nonsense", b'{"code": "\\ud800"}', b'{"\\ud800": 1}'],
+)
+def test_what_is_not_json_is_a_bad_request(client: Any, body: bytes) -> None:
     assert_problem(post(client, body[:99_999]), 400)
 
 
 @pytest.mark.parametrize("body", [[], "text", 5, None, [BODY], '"{}"'])
-def test_json_that_is_no_object_is_refused(client: FlaskClient, body: object) -> None:
+def test_json_that_is_no_object_is_refused(client: Any, body: object) -> None:
     assert post(client, body).status_code == 422
 
 
-def test_another_content_type_is_refused(client: FlaskClient) -> None:
+def test_another_content_type_is_refused(client: Any) -> None:
     headers = {"Authorization": "Bearer alice"}
     assert_problem(client.post("/", data="x=1", headers=headers, content_type="text/plain"), 415)
     assert_problem(client.post("/", data=b"", headers=headers), 415)
 
 
-def test_a_body_or_a_code_that_is_too_large_is_refused(client: FlaskClient) -> None:
+def test_a_body_or_a_code_that_is_too_large_is_refused(client: Any) -> None:
     assert_problem(post(client, BODY | {"code": "x" * 100_000}), 413)
     assert_problem(post(client, BODY | {"code": "x" * 65_537}), 413, "code")
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH"])
-def test_another_method_is_refused_with_those_that_are_allowed(client: FlaskClient, method: str) -> None:
+def test_another_method_is_refused_with_those_that_are_allowed(client: Any, method: str) -> None:
     answer = client.open("/", method=method, headers={"Authorization": "Bearer alice"})
     assert_problem(answer, 405)
     assert "POST" in answer.headers["Allow"]
 
 
-def test_there_is_no_such_path(client: FlaskClient) -> None:
+def test_there_is_no_such_path(client: Any) -> None:
     assert_problem(get(client, "/nothing/here"), 404)
 
 
@@ -233,14 +233,14 @@ def test_there_is_no_such_path(client: FlaskClient) -> None:
         ("GET", "/languages"),
     ],
 )
-def test_without_a_valid_token_nothing_is_told(client: FlaskClient, method: str, path: str) -> None:
+def test_without_a_valid_token_nothing_is_told(client: Any, method: str, path: str) -> None:
     for headers in ({}, {"Authorization": "Bearer bad"}, {"Authorization": "Basic YTpi"}):
         answer = client.open(path, method=method, headers=headers)
         assert_problem(answer, 401)
         assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_somebody_elses_submission_does_not_exist_and_their_attempt_is_forbidden(client: FlaskClient) -> None:
+def test_somebody_elses_submission_does_not_exist_and_their_attempt_is_forbidden(client: Any) -> None:
     path = f"/submissions/{post(client).json['submission_id']}"
     assert_problem(get(client, path, "bob"), 404)
     assert_problem(client.delete(path, headers={"Authorization": "Bearer bob"}), 404)
@@ -249,7 +249,7 @@ def test_somebody_elses_submission_does_not_exist_and_their_attempt_is_forbidden
     assert get(client, path, "teacher").status_code == 200
 
 
-def test_beyond_the_rate_it_says_when_to_come_again(client: FlaskClient) -> None:
+def test_beyond_the_rate_it_says_when_to_come_again(client: Any) -> None:
     for _ in range(6):
         assert post(client).status_code == 202
     answer = post(client)
@@ -258,7 +258,7 @@ def test_beyond_the_rate_it_says_when_to_come_again(client: FlaskClient) -> None
 
 
 def test_with_the_store_away_it_says_so_and_when_to_come_again(
-    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
+    client: Any, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object) -> None:
         raise Unavailable("away")
@@ -272,7 +272,7 @@ def test_with_the_store_away_it_says_so_and_when_to_come_again(
     assert (health.status_code, health.json["status"]) == (200, "unhealthy")
 
 
-def test_a_fault_of_ours_shows_no_trace(client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_ours_shows_no_trace(client: Any, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("secret detail")
 
@@ -282,9 +282,7 @@ def test_a_fault_of_ours_shows_no_trace(client: FlaskClient, world: World, monke
     assert "secret" not in answer.text
 
 
-def test_an_attempt_shows_the_exam_the_scores_and_the_submissions_newest_first(
-    client: FlaskClient, world: World
-) -> None:
+def test_an_attempt_shows_the_exam_the_scores_and_the_submissions_newest_first(client: Any, world: World) -> None:
     exam = Exam("exam", "An exam", ("echo", "other"), closes_at=NOON + timedelta(hours=1))
     world.store.commit(Put("exams/exam", records.exam_fields(exam)))
     first = world.submit()
@@ -305,7 +303,7 @@ def test_an_attempt_shows_the_exam_the_scores_and_the_submissions_newest_first(
     assert shown["next_page_token"] is None
 
 
-def test_many_submissions_come_in_pages(client: FlaskClient, world: World) -> None:
+def test_many_submissions_come_in_pages(client: Any, world: World) -> None:
     for _ in range(55):
         world.clock.seconds += 61
         world.submit()
@@ -318,7 +316,7 @@ def test_many_submissions_come_in_pages(client: FlaskClient, world: World) -> No
         assert_problem(get(client, f"/attempts/attempt-alice?page_token={nonsense}"), 400, "page_token")
 
 
-def test_a_question_shows_its_samples_and_never_a_hidden_test(client: FlaskClient) -> None:
+def test_a_question_shows_its_samples_and_never_a_hidden_test(client: Any) -> None:
     answer = get(client, "/questions/echo")
     assert answer.json["samples"] == [
         {"number": 1, "stdin": "1\n", "expected_output": "1\n", "truncated": False},
@@ -329,13 +327,13 @@ def test_a_question_shows_its_samples_and_never_a_hidden_test(client: FlaskClien
     assert_problem(get(client, "/questions/none"), 404)
 
 
-def test_the_languages_are_the_judges(client: FlaskClient, world: World) -> None:
+def test_the_languages_are_the_judges(client: Any, world: World) -> None:
     assert get(client, "/languages").json[0] == {"name": "cpp", "label": "Cpp (1.0)", "version": "1.0"}
     world.judge.away = True
     assert_problem(get(client, "/languages"), 503)
 
 
-def test_health_needs_no_token_and_tells_the_truth(client: FlaskClient, world: World) -> None:
+def test_health_needs_no_token_and_tells_the_truth(client: Any, world: World) -> None:
     calm = client.get("/health").json
     assert (calm["status"], calm["queue_length"], calm["processing"], calm["max_concurrent"]) == ("healthy", 0, 0, 3)
     world.submit()
@@ -348,7 +346,7 @@ def test_health_needs_no_token_and_tells_the_truth(client: FlaskClient, world: W
     assert busy["judges"] == [{"name": "judge0", "state": "closed", "slots": 3}]
 
 
-def test_health_is_kept_for_a_second(client: FlaskClient, world: World) -> None:
+def test_health_is_kept_for_a_second(client: Any, world: World) -> None:
     before = client.get("/health").json
     world.submit()
     assert client.get("/health").json == before
@@ -356,7 +354,7 @@ def test_health_is_kept_for_a_second(client: FlaskClient, world: World) -> None:
     assert client.get("/health").json["queue_length"] == 1
 
 
-def test_the_openapi_document_describes_every_route(client: FlaskClient) -> None:
+def test_the_openapi_document_describes_every_route(client: Any) -> None:
     document = client.get("/openapi.json").json
     assert document["openapi"].startswith("3.1")
     described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
@@ -378,7 +376,7 @@ def test_the_openapi_document_describes_every_route(client: FlaskClient) -> None
         assert link in page.text
 
 
-def test_only_listed_origins_may_read(client: FlaskClient) -> None:
+def test_only_listed_origins_may_read(client: Any) -> None:
     listed = client.options("/", headers={"Origin": "https://exam.example", "Access-Control-Request-Method": "POST"})
     assert listed.headers["Access-Control-Allow-Origin"] == "https://exam.example"
     assert "Idempotency-Key" in listed.headers["Access-Control-Allow-Headers"]
@@ -386,6 +384,6 @@ def test_only_listed_origins_may_read(client: FlaskClient) -> None:
     assert "Access-Control-Allow-Origin" not in other.headers
 
 
-def test_a_request_id_is_kept_unless_it_is_nonsense(client: FlaskClient) -> None:
+def test_a_request_id_is_kept_unless_it_is_nonsense(client: Any) -> None:
     assert client.get("/health", headers={"X-Request-Id": "abc-1"}).headers["X-Request-Id"] == "abc-1"
     assert client.get("/health", headers={"X-Request-Id": "a b<"}).headers["X-Request-Id"] != "a b<"

@@ -109,7 +109,12 @@ def test_a_run_stops_at_its_first_failed_sample_only_where_the_question_says_so(
 
 def test_no_more_than_the_batch_size_is_at_the_judge_and_no_expected_output(world: World) -> None:
     sent: list[Program] = []
-    world.judge.run = lambda program: sent.append(program) or echo(program)  # type: ignore[func-returns-value]
+
+    def remember(program: Program) -> Execution:
+        sent.append(program)
+        return echo(program)
+
+    world.judge.run = remember
     world.judge.seconds = 0.3
     put_question(world.service, question(tests=12))
     world.submit()

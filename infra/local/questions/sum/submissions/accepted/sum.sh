@@ -1,0 +1,4 @@
+read -r n
+sum=0
+for x in $(cat); do sum=$((sum + x)); done
+echo "$sum"
