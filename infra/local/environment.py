@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,16 +145,18 @@ def write_private(path: Path, text: str) -> None:
 
 def write_environment_file(stack: Stack, variables: Mapping[str, str]) -> None:
     """What the command line reads, and what a person pastes to run one function by hand."""
-    write_private(stack.environment_file, "".join(f"export {name}='{value}'\n" for name, value in variables.items()))
+    write_private(
+        stack.environment_file, "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+    )
 
 
 def read_environment_file(stack: Stack) -> dict[str, str] | None:
     """The variables of the stack that runs, or None where none was started on this PORT."""
     if not stack.environment_file.exists():
         return None
-    lines = stack.environment_file.read_text().splitlines()
-    pairs = (line.removeprefix("export ").partition("=") for line in lines)
-    return {name: value[1:-1] for name, _, value in pairs}
+    words = shlex.split(stack.environment_file.read_text())
+    pairs = (word.partition("=") for word in words if word != "export")
+    return {name: value for name, _, value in pairs}
 
 
 def document_store(config: Settings) -> DocumentStore:

@@ -349,7 +349,7 @@ def _usage(root: int, memory_limit_kb: int) -> _Usage:
     resident_kb = sum(resident.values())
     if resident_kb > memory_limit_kb and len(resident) > 1:
         # Forked processes share pages, which a cgroup (Judge0) counts once; this costs more, so only when it decides.
-        resident_kb = sum(_proportional_kb(pid, kb) for pid, kb in resident.items())
+        resident_kb = sum(_proportional_kb(pid) for pid in resident)
     return _Usage(ticks / os.sysconf("SC_CLK_TCK"), resident_kb, highest_kb)
 
 
@@ -377,8 +377,9 @@ def _memory_kb(pid: int) -> tuple[int, int]:
     return _kb(f"/proc/{pid}/status", b"VmRSS:"), _kb(f"/proc/{pid}/status", b"VmHWM:")
 
 
-def _proportional_kb(pid: int, otherwise: int) -> int:
-    return _kb(f"/proc/{pid}/smaps_rollup", b"Pss:") or otherwise
+def _proportional_kb(pid: int) -> int:
+    """Its share of what it has resident; all of it where that cannot be read. What has just ended counts nothing."""
+    return _kb(f"/proc/{pid}/smaps_rollup", b"Pss:") or _memory_kb(pid)[0]
 
 
 def _kb(path: str, key: bytes) -> int:
