@@ -1,9 +1,13 @@
 """The three functions of the bundle, for functions-framework: `--target run_code | judge_submission | sweep`."""
 
+import os
+
 import flask
 from werkzeug.wrappers import Response
 
 from infra import bootstrap
+
+bootstrap.check(os.environ.get("FUNCTION_TARGET", ""))
 
 
 def run_code(request: flask.Request) -> Response:

@@ -36,6 +36,25 @@ def configuration() -> Settings:
         sys.exit(f"run-code cannot start:\n{error}")
 
 
+NEEDED = {
+    "run_code": ("google_cloud_project", "tasks_location", "handler_url", "tasks_service_account", "judge0_url"),
+    "judge_submission": ("google_cloud_project", "handler_url", "tasks_service_account", "judge0_url"),
+    "sweep": ("google_cloud_project", "tasks_location", "handler_url", "tasks_service_account", "judge0_url"),
+}
+"""What each function cannot do without."""
+
+
+def check(target: str) -> None:
+    """End the process where the settings are wrong or ``target`` lacks one: at its start, not at a request."""
+    config = configuration()
+    try:
+        settings.require(config, *NEEDED.get(target, ()))
+        if target == "run_code" and (config.auth_jwks_url is None) == (config.auth_jwt_secret is None):
+            raise settings.SettingsError("set one of AUTH_JWKS_URL and AUTH_JWT_SECRET")
+    except settings.SettingsError as error:
+        sys.exit(f"run-code cannot start:\n{error}")
+
+
 def document_store(config: Settings) -> DocumentStore:
     if config.sqlite_path is not None:
         from infra.sqlite import SQLiteDocumentStore
@@ -49,7 +68,6 @@ def document_store(config: Settings) -> DocumentStore:
 
 
 def ticket_queue(config: Settings) -> TicketQueue:
-    settings.require(config, "google_cloud_project", "tasks_location", "handler_url", "tasks_service_account")
     from google.cloud import tasks_v2
 
     from infra.cloud_tasks import CloudTasksTicketQueue, local_client
@@ -66,7 +84,6 @@ def ticket_queue(config: Settings) -> TicketQueue:
 
 
 def judge(config: Settings) -> Judge:
-    settings.require(config, "judge0_url")
     from infra.judge0 import Judge0Judge
 
     headers = {}
@@ -133,8 +150,6 @@ def public_app() -> Flask:
     from functions.api import create_app
 
     config = configuration()
-    if (config.auth_jwks_url is None) == (config.auth_jwt_secret is None):
-        sys.exit("run-code cannot start:\nset one of AUTH_JWKS_URL and AUTH_JWT_SECRET")
     verifier = JWTVerifier(
         jwks_url=config.auth_jwks_url,
         secret=config.auth_jwt_secret,
@@ -155,7 +170,6 @@ def public_app() -> Flask:
 def machine_verifier() -> ServiceAccountVerifier:
     """Who may call the handler and the sweep: our own service account, with a token meant for the handler's URL."""
     config = configuration()
-    settings.require(config, "handler_url", "tasks_service_account")
     return ServiceAccountVerifier(
         audience=config.handler_url or "", email=config.tasks_service_account or "", jwks_url=config.tasks_jwks_url
     )

