@@ -21,6 +21,7 @@ CHARACTERS = {
     "``": "“",
     "''": "”",
     "`": "‘",
+    "'": "’",
     "--": "–",
     "---": "—",
     **dict.fromkeys(("\\ldots", "\\dots", "\\textellipsis"), "…"),
@@ -49,9 +50,9 @@ TOKEN = re.compile(
     | (?P<command>\\[A-Za-z]+|\\.)
     | (?P<open>\{)
     | (?P<close>\})
-    | (?P<ligature>``|''|---|--|`|~)
+    | (?P<ligature>``|''|---|--|[`'~])
     | (?P<bare>[$&\#^_\\])
-    | (?P<text>[^\s%$\\{}`'~&\#^_-]+|['-])
+    | (?P<text>[^\s%$\\{}`'~&\#^_-]+|-)
     """,
     re.VERBOSE | re.DOTALL,
 )

@@ -27,7 +27,7 @@ def test_importing_the_bundle_starts_no_client() -> None:
 def test_a_function_that_lacks_a_setting_says_so_at_its_start() -> None:
     code = "import main"
     clean = {"PATH": "/usr/bin", "FUNCTION_TARGET": "run_code"}
-    wrong = (
+    wrong: tuple[tuple[dict[str, str], str], ...] = (
         ({}, "not set: GOOGLE_CLOUD_PROJECT"),
         ({"BATCH_SIZE": "50"}, "BATCH_SIZE"),
         (

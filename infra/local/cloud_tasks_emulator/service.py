@@ -1,7 +1,7 @@
 """The operations of Cloud Tasks v2 over the engine: names, validation, views, pages. One for both wires.
 
 Each takes the published request message and returns the published answer; what is wrong is a CloudTasksError with
-Google's code and, where it is known, Google's text.
+Google's code and, where it is known, Google's text. ``operations`` is the one table of them, by the name of the rpc.
 """
 
 from __future__ import annotations
@@ -9,39 +9,44 @@ from __future__ import annotations
 import base64
 import re
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from google.cloud import tasks_v2
-from google.protobuf import empty_pb2
+from google.protobuf import empty_pb2, timestamp_pb2
 
 from infra.local.cloud_tasks_emulator import model
 from infra.local.cloud_tasks_emulator.engine import Engine, QueueState
-from infra.local.cloud_tasks_emulator.model import QueueMessage, TaskEntry, TaskMessage
+from infra.local.cloud_tasks_emulator.model import QueueMessage, RpcCode, TaskEntry
 
 QUEUE_NAME = re.compile(r"projects/[A-Za-z0-9:._-]+/locations/[a-z0-9-]+/queues/[A-Za-z0-9-]{1,100}")
 PARENT_NAME = re.compile(r"projects/[A-Za-z0-9:._-]+/locations/[a-z0-9-]+")
 TASK_ID = re.compile(r"[A-Za-z0-9_-]{1,500}")
 MAX_TASK_BYTES = 1_048_569
 MAX_URL_CHARACTERS = 2083
+MAX_HEADER_BYTES = 80 * 1024
 MAX_SCHEDULE_SECONDS = 30 * 24 * 3600.0
 MAX_RATE = 500.0
 MAX_CONCURRENCY = 5000
 PAGE_SIZE = 1000
 
-NOT_FOUND, ALREADY_EXISTS, INVALID_ARGUMENT, FAILED_PRECONDITION = (
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "INVALID_ARGUMENT",
-    "FAILED_PRECONDITION",
-)
-ENTITY_NOT_FOUND = "Requested entity was not found."
 NO_QUEUE = "Queue does not exist. If you just created the queue, wait at least a minute for the queue to initialize."
+NO_TASK = "Requested entity was not found."
+TASK_WAS = (
+    "The task no longer exists, though a task with this name existed recently. "
+    "The task either successfully completed or was deleted."
+)
+QUEUE_FORMAT = 'Queue name must be formatted: "projects/<PROJECT_ID>/locations/<LOCATION_ID>/queues/<QUEUE_ID>"'
+
+
+Operation = tuple[Callable[[Any], Any], Any]
+"""(from the request message to the answer's, the request message's type)"""
 
 
 class CloudTasksError(Exception):
-    """``code`` is the name of a google.rpc.Code."""
+    """What Cloud Tasks refuses; ``str()`` of it is for the client."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: RpcCode, message: str) -> None:
         super().__init__(message)
         self.code = code
 
@@ -49,6 +54,23 @@ class CloudTasksError(Exception):
 class CloudTasks:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+
+    def operations(self) -> dict[str, Operation]:
+        return {
+            "ListQueues": (self.list_queues, tasks_v2.ListQueuesRequest.pb()),
+            "GetQueue": (self.get_queue, tasks_v2.GetQueueRequest.pb()),
+            "CreateQueue": (self.create_queue, tasks_v2.CreateQueueRequest.pb()),
+            "UpdateQueue": (self.update_queue, tasks_v2.UpdateQueueRequest.pb()),
+            "DeleteQueue": (self.delete_queue, tasks_v2.DeleteQueueRequest.pb()),
+            "PurgeQueue": (self.purge_queue, tasks_v2.PurgeQueueRequest.pb()),
+            "PauseQueue": (self.pause_queue, tasks_v2.PauseQueueRequest.pb()),
+            "ResumeQueue": (self.resume_queue, tasks_v2.ResumeQueueRequest.pb()),
+            "ListTasks": (self.list_tasks, tasks_v2.ListTasksRequest.pb()),
+            "GetTask": (self.get_task, tasks_v2.GetTaskRequest.pb()),
+            "CreateTask": (self.create_task, tasks_v2.CreateTaskRequest.pb()),
+            "DeleteTask": (self.delete_task, tasks_v2.DeleteTaskRequest.pb()),
+            "RunTask": (self.run_task, tasks_v2.RunTaskRequest.pb()),
+        }
 
     def list_queues(self, request: Any) -> Any:
         with self._engine.changed:
@@ -64,36 +86,31 @@ class CloudTasks:
 
     def create_queue(self, request: Any) -> Any:
         queue = _copy(request.queue)
-        _require(
-            PARENT_NAME.fullmatch(request.parent), f'Invalid resource field value in the request: "{request.parent}"'
-        )
-        _require(QUEUE_NAME.fullmatch(queue.name), f'Queue name "{queue.name}" is not well formed.')
+        _require(PARENT_NAME.fullmatch(request.parent), "Invalid resource field value in the request.")
+        _require(QUEUE_NAME.fullmatch(queue.name), QUEUE_FORMAT)
         _require(queue.name.startswith(f"{request.parent}/queues/"), "The queue name must match the parent.")
         _check_limits(queue)
         with self._engine.changed:
             if queue.name in self._engine.queues:
-                raise CloudTasksError(ALREADY_EXISTS, "Queue already exists")
-            queue.state = tasks_v2.Queue.State.RUNNING
+                raise CloudTasksError(RpcCode.ALREADY_EXISTS, "Queue already exists")
+            _set_output_only(queue, None)
             return _copy(self._engine.put_queue(model.with_defaults(queue)).message)
 
     def update_queue(self, request: Any) -> Any:
         """Makes the queue where it is missing, as the real service does."""
         given = request.queue
-        _require(QUEUE_NAME.fullmatch(given.name), f'Queue name "{given.name}" is not well formed.')
+        _require(QUEUE_NAME.fullmatch(given.name), QUEUE_FORMAT)
+        known_fields = request.update_mask.IsValidForDescriptor(QueueMessage.DESCRIPTOR)
+        _require(known_fields, "The update mask names an unknown field.")
         with self._engine.changed:
             known = self._engine.queues.get(given.name)
-            changed = _copy(known.message) if known is not None else QueueMessage(name=given.name)
+            changed = _copy(given)
             if request.update_mask.paths:
-                try:
-                    request.update_mask.MergeMessage(given, changed, replace_message_field=True)
-                except ValueError as error:
-                    raise CloudTasksError(INVALID_ARGUMENT, f"Invalid update mask: {error}") from None
-            else:
-                changed.rate_limits.CopyFrom(given.rate_limits)
-                changed.retry_config.CopyFrom(given.retry_config)
-            changed.name = given.name
-            changed.state = known.message.state if known is not None else tasks_v2.Queue.State.RUNNING
+                changed = _copy(known.message) if known is not None else QueueMessage()
+                request.update_mask.MergeMessage(given, changed, replace_message_field=True)
             _check_limits(changed)
+            changed.name = given.name
+            _set_output_only(changed, known.message if known is not None else None)
             return _copy(self._engine.put_queue(model.with_defaults(changed)).message)
 
     def delete_queue(self, request: Any) -> Any:
@@ -105,7 +122,7 @@ class CloudTasks:
         with self._engine.changed:
             state = self._queue(request.name)
             self._engine.purge(request.name)
-            state.message.purge_time.FromNanoseconds(int(self._engine.now() * 1e9))
+            model.set_timestamp(state.message.purge_time, self._engine.now())
             return _copy(self._engine.put_queue(state.message).message)
 
     def pause_queue(self, request: Any) -> Any:
@@ -116,13 +133,11 @@ class CloudTasks:
 
     def create_task(self, request: Any) -> Any:
         with self._engine.changed:
-            if request.parent not in self._engine.queues:
-                raise CloudTasksError(NOT_FOUND, NO_QUEUE)
+            self._queue(request.parent)
             now = self._engine.now()
             task = self._new_task(request, now)
-            due = max(now, task.schedule_time.ToNanoseconds() / 1e9)
-            model.set_timestamp(task.schedule_time, due)
-            self._engine.add_task(task, due)
+            model.set_timestamp(task.schedule_time, max(now, model.moment(task.schedule_time)))
+            self._engine.add_task(task)
             return _view(task, request.response_view)
 
     def get_task(self, request: Any) -> Any:
@@ -148,32 +163,37 @@ class CloudTasks:
             return _view(entry.message, request.response_view)
 
     def stats(self, name: str) -> dict[str, Any]:
-        """What v2beta3 tells of a queue, and a person wants to know: how much waits, since when, what is in flight."""
+        """The QueueStats of v2beta3, in JSON; v2 has none.
+
+        ``tasksCount`` includes what is in flight and what is scheduled for later.
+        """
         with self._engine.changed:
             state = self._queue(name)
             dues = [entry.due for entry in state.tasks.values()]
             shown: dict[str, Any] = {
                 "tasksCount": str(len(state.tasks)),
+                "executedLastMinuteCount": str(state.replied(self._engine.now())),
                 "concurrentDispatchesCount": str(state.in_flight),
-                "effectiveExecutionRate": state.bucket.rate,
+                "effectiveExecutionRate": state.bucket.refilled(self._engine.now()).rate,
             }
             if dues:
-                moment = TaskMessage()
-                model.set_timestamp(moment.schedule_time, min(dues))
-                shown["oldestEstimatedArrivalTime"] = moment.schedule_time.ToJsonString()
+                oldest = timestamp_pb2.Timestamp()
+                model.set_timestamp(oldest, min(dues))
+                shown["oldestEstimatedArrivalTime"] = oldest.ToJsonString()
             return shown
 
     def _queue(self, name: str) -> QueueState:
         state = self._engine.queues.get(name)
         if state is None:
-            raise CloudTasksError(NOT_FOUND, ENTITY_NOT_FOUND)
+            raise CloudTasksError(RpcCode.NOT_FOUND, NO_QUEUE)
         return state
 
     def _task(self, name: str) -> TaskEntry:
         state = self._engine.queues.get(name.rpartition("/tasks/")[0])
         entry = state.tasks.get(name) if state is not None else None
         if entry is None:
-            raise CloudTasksError(NOT_FOUND, ENTITY_NOT_FOUND)
+            existed = self._engine.name_is_blocked(name)
+            raise CloudTasksError(RpcCode.NOT_FOUND, TASK_WAS if existed else NO_TASK)
         return entry
 
     def _set_state(self, name: str, value: int) -> Any:
@@ -186,33 +206,53 @@ class CloudTasks:
         task = _copy(request.task)
         for output_only in ("create_time", "dispatch_count", "response_count", "first_attempt", "last_attempt", "view"):
             task.ClearField(output_only)
-        _require(task.HasField("http_request"), "Task.http_request must be set: other targets are not emulated.")
-        url = task.http_request.url
-        _require(re.match(r"https?://[^/]", url), "HttpRequest.url must start with 'http://' or 'https://'.")
-        _require(len(url) <= MAX_URL_CHARACTERS, f"HttpRequest.url must be at most {MAX_URL_CHARACTERS} characters.")
-        _require(task.ByteSize() <= MAX_TASK_BYTES, f"Task size too large: at most {MAX_TASK_BYTES} bytes.")
-        ahead = task.schedule_time.ToNanoseconds() / 1e9 - now
-        _require(ahead <= MAX_SCHEDULE_SECONDS, "Task.scheduleTime must be within 30 days.")
+        _check_request(task)
+        ahead = model.moment(task.schedule_time) - now
+        _require(ahead <= MAX_SCHEDULE_SECONDS, "Task.scheduleTime must be at most 30 days in the future.")
         if task.HasField("dispatch_deadline"):
             deadline = model.seconds(task.dispatch_deadline)
             _require(15 <= deadline <= 1800, "Task.dispatchDeadline must be between [15s, 30m].")
         else:
             task.dispatch_deadline.FromMicroseconds(int(model.DEFAULT_DEADLINE * 1e6))
-        prefix = f"{request.parent}/tasks/"
+        task.http_request.http_method = task.http_request.http_method or tasks_v2.HttpMethod.POST
         if task.name:
-            _require(
-                task.name.startswith(prefix) and TASK_ID.fullmatch(task.name.removeprefix(prefix)),
-                f'Task name must be formatted: "{prefix}[A-Za-z0-9_-]{{1,500}}"',
-            )
-            if task.name in self._engine.queues[request.parent].tasks:
-                raise CloudTasksError(ALREADY_EXISTS, "Requested entity already exists")
-            if self._engine.name_is_blocked(task.name):
-                message = "The task cannot be created because a task with this name existed too recently."
-                raise CloudTasksError(ALREADY_EXISTS, message)
+            self._require_new(task.name, request.parent)
         else:
-            task.name = prefix + str(uuid.uuid4().int % 10**20)
-        model.set_timestamp(task.create_time, now)
+            task.name = f"{request.parent}/tasks/{uuid.uuid4().int % 10**20}"
+        task.create_time.FromSeconds(int(now))  # "will be truncated to the nearest second"
+        _require(task.ByteSize() <= MAX_TASK_BYTES, "Task size too large")
         return task
+
+    def _require_new(self, name: str, queue: str) -> None:
+        prefix = f"{queue}/tasks/"
+        _require(
+            name.startswith(prefix) and TASK_ID.fullmatch(name.removeprefix(prefix)),
+            f'Task name must be formatted: "{prefix}<TASK_ID>", TASK_ID being [A-Za-z0-9_-]{{1,500}}',
+        )
+        if name in self._engine.queues[queue].tasks:
+            raise CloudTasksError(RpcCode.ALREADY_EXISTS, "Requested entity already exists")
+        if self._engine.name_is_blocked(name):
+            message = "The task cannot be created because a task with this name existed too recently."
+            raise CloudTasksError(RpcCode.ALREADY_EXISTS, message)
+
+
+def _check_request(task: Any) -> None:
+    """What HttpRequest says of its fields, and what is refused because it could only be pretended."""
+    _require(task.HasField("http_request"), "Task.http_request must be set: the emulator has no other target.")
+    request = task.http_request
+    _require(re.match(r"https?://[^/]", request.url), "HttpRequest.url must start with 'http://' or 'https://'.")
+    _require(len(request.url) <= MAX_URL_CHARACTERS, f"HttpRequest.url is longer than {MAX_URL_CHARACTERS} characters.")
+    methods = tasks_v2.HttpMethod
+    with_body = (methods.HTTP_METHOD_UNSPECIFIED, methods.POST, methods.PUT, methods.PATCH)
+    _require(
+        not request.body or request.http_method in with_body,
+        "HttpRequest.body is allowed for POST, PUT and PATCH only.",
+    )
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in request.headers.items())
+    _require(size < MAX_HEADER_BYTES, "HttpRequest.headers must be less than 80KB.")
+    _require(not request.HasField("oauth_token"), "HttpRequest.oauth_token: the emulator signs OIDC tokens only.")
+    if request.HasField("oidc_token"):
+        _require(request.oidc_token.service_account_email, "OidcToken.service_account_email must be set.")
 
 
 def _check_limits(queue: Any) -> None:
@@ -229,11 +269,24 @@ def _check_limits(queue: Any) -> None:
     _require(queue.retry_config.max_doublings >= 0, "RetryConfig.maxDoublings must not be negative.")
     for name in ("min_backoff", "max_backoff", "max_retry_duration"):
         _require(model.seconds(getattr(queue.retry_config, name)) >= 0, f"RetryConfig.{name} must not be negative.")
+    with_defaults = model.with_defaults(_copy(queue)).retry_config
+    _require(
+        model.seconds(with_defaults.min_backoff) <= model.seconds(with_defaults.max_backoff),
+        "RetryConfig.minBackoff must not be greater than RetryConfig.maxBackoff.",
+    )
+
+
+def _set_output_only(queue: Any, known: Any) -> None:
+    """What no client may say of a queue: it stays as it is known, or as it is in a new one."""
+    queue.state = tasks_v2.Queue.State.RUNNING if known is None else known.state
+    queue.ClearField("purge_time")
+    if known is not None and known.HasField("purge_time"):
+        queue.purge_time.CopyFrom(known.purge_time)
 
 
 def _require(condition: object, message: str) -> None:
     if not condition:
-        raise CloudTasksError(INVALID_ARGUMENT, message)
+        raise CloudTasksError(RpcCode.INVALID_ARGUMENT, message)
 
 
 def _copy(message: Any) -> Any:
@@ -259,7 +312,7 @@ def _page(names: list[str], size: int, token: str) -> tuple[list[str], str]:
         try:
             last = base64.urlsafe_b64decode(token.encode()).decode()
         except ValueError:
-            raise CloudTasksError(INVALID_ARGUMENT, "Invalid page token.") from None
+            raise CloudTasksError(RpcCode.INVALID_ARGUMENT, "Invalid page token.") from None
         names = [name for name in names if name > last]
     page = names[: min(size or PAGE_SIZE, PAGE_SIZE)]
     more = len(names) > len(page)

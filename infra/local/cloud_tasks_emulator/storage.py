@@ -9,6 +9,8 @@ from typing import Any
 
 from infra.local.cloud_tasks_emulator.model import QueueMessage, TaskEntry, TaskMessage
 
+LOCK_SECONDS = 1.0
+"""How long an emulator waits for one that is just ending."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS queues (name TEXT PRIMARY KEY, message BLOB) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS tasks
@@ -18,11 +20,15 @@ CREATE TABLE IF NOT EXISTS used_names (name TEXT PRIMARY KEY, until REAL) WITHOU
 
 
 class Storage:
-    """``path`` is a file or ``:memory:``. Every method commits."""
+    """``path`` is a file or ``:memory:``. Every method is one transaction. Raises sqlite3.Error.
+
+    The file is held exclusively: two emulators over one would deliver everything twice.
+    """
 
     def __init__(self, path: str) -> None:
         self._lock = threading.Lock()
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._connection = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False)
+        self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=NORMAL")
         self._connection.executescript(SCHEMA)
@@ -44,8 +50,11 @@ class Storage:
     def put_queue(self, queue: Any) -> None:
         self._execute("INSERT OR REPLACE INTO queues VALUES (?, ?)", queue.name, queue.SerializeToString())
 
-    def delete_queue(self, name: str) -> None:
-        self._execute("DELETE FROM queues WHERE name = ?", name)
+    def delete_queue(self, name: str, tasks_blocked_until: float) -> None:
+        with self._lock, self._connection:
+            self._connection.execute("BEGIN")
+            self._delete_tasks("queue", name, tasks_blocked_until)
+            self._connection.execute("DELETE FROM queues WHERE name = ?", (name,))
 
     def put_task(self, entry: TaskEntry) -> None:
         self._execute(
@@ -59,11 +68,14 @@ class Storage:
         )
 
     def delete_task(self, name: str, blocked_until: float) -> None:
-        self._execute("DELETE FROM tasks WHERE name = ?", name)
-        self._execute("INSERT OR REPLACE INTO used_names VALUES (?, ?)", name, blocked_until)
+        with self._lock, self._connection:
+            self._connection.execute("BEGIN")
+            self._delete_tasks("name", name, blocked_until)
 
-    def delete_tasks_of(self, queue: str) -> None:
-        self._execute("DELETE FROM tasks WHERE queue = ?", queue)
+    def delete_tasks_of(self, queue: str, blocked_until: float) -> None:
+        with self._lock, self._connection:
+            self._connection.execute("BEGIN")
+            self._delete_tasks("queue", queue, blocked_until)
 
     def is_used(self, name: str, now: float) -> bool:
         rows = self._execute("SELECT 1 FROM used_names WHERE name = ? AND until > ?", name, now)
@@ -71,6 +83,12 @@ class Storage:
 
     def forget_used_names(self, now: float) -> None:
         self._execute("DELETE FROM used_names WHERE until <= ?", now)
+
+    def _delete_tasks(self, column: str, value: str, blocked_until: float) -> None:
+        """In one transaction with the block of their names: a crash in between must not free a name."""
+        where = f"FROM tasks WHERE {column} = ?"
+        self._connection.execute(f"INSERT OR REPLACE INTO used_names SELECT name, ? {where}", (blocked_until, value))
+        self._connection.execute(f"DELETE {where}", (value,))
 
     def _execute(self, sql: str, *values: object) -> list[Any]:
         with self._lock:
