@@ -3,40 +3,36 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
+import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 STOP_SECONDS = 3.0
-PR_SET_PDEATHSIG = 1
 
 
 def start(command: Sequence[str], log: Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
     """Start ``command`` in a process group of its own, so that Ctrl-C reaches it only through us; output to ``log``.
 
-    On Linux it dies with us, even if we are killed with SIGKILL.
+    Where `setpriv` is (Linux), it dies with us even if we are killed with SIGKILL. That is asked for by a program and
+    not between fork and exec: gRPC's fork handlers, run there where gRPC is in use, now and then break the child.
     """
+    setpriv = shutil.which("setpriv")
+    dying_with_us = [setpriv, "--pdeathsig", "KILL", "--"] if setpriv is not None else []
     with log.open("ab") as output:
         return subprocess.Popen(
-            command,
+            [*dying_with_us, *command],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             env=dict(env) if env is not None else None,
             start_new_session=True,
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def stop(processes: Sequence[subprocess.Popen[Any]], seconds: float = STOP_SECONDS) -> None:

@@ -86,7 +86,10 @@ def test_it_listens_on_the_loopback_address_only(emulator: Emulator) -> None:
 
 def cannot_start(*arguments: str) -> str:
     with launch(*arguments) as process:
-        out, err = process.communicate(timeout=GIVE_UP_SECONDS)
+        try:
+            out, err = process.communicate(timeout=GIVE_UP_SECONDS)
+        finally:
+            process.kill()
     assert (process.returncode, out) == (1, "")
     assert err.startswith("cannot start: ")
     assert err.count("\n") == 1, err
