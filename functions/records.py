@@ -19,13 +19,14 @@ from functions.domain.submission import RunType, Status, Submission
 from functions.domain.verdict import TestResult, Verdict
 from functions.ports import Condition, Document, Fields
 
-SUBMISSIONS, SLOTS, EXAMS, ATTEMPTS, QUESTIONS, TESTS, CONTROL = (
+SUBMISSIONS, SLOTS, EXAMS, ATTEMPTS, QUESTIONS, TESTS, PACKAGES, CONTROL = (
     "submissions",
     "slots",
     "exams",
     "attempts",
     "questions",
     "question_tests",
+    "question_packages",
     "control",
 )
 
@@ -208,22 +209,45 @@ def version_chunks(question: Question) -> list[dict[str, Any]]:
         [base64.b64encode(test.stdin).decode(), base64.b64encode(test.expected).decode(), test.hidden]
         for test in question.tests
     ]
-    packed = zlib.compress(json.dumps({"head": head, "tests": tests}).encode())
-    pieces = [packed[start : start + CHUNK_BYTES] for start in range(0, len(packed), CHUNK_BYTES)]
-    return [{"chunks": len(pieces), "payload": piece} for piece in pieces]
+    return _chunks({"head": head, "tests": tests})
 
 
 def question_of_chunks(question_id: str, payloads: list[bytes]) -> Question:
     """The inverse of ``version_chunks``. Raises ValueError or KeyError where a chunk is damaged."""
-    try:
-        record = json.loads(zlib.decompress(b"".join(payloads)))
-    except zlib.error as error:
-        raise ValueError(str(error)) from error
+    record = _of_chunks(payloads)
     tests = tuple(
         TestCase(stdin=base64.b64decode(stdin), expected=base64.b64decode(expected), hidden=hidden)
         for stdin, expected, hidden in record["tests"]
     )
     return question_of(question_id, record["head"], tests)
+
+
+def package_path(question_id: str, chunk: int) -> str:
+    return f"{PACKAGES}/{question_id}-{chunk}"
+
+
+def package_chunks(submissions: list[dict[str, str]]) -> list[dict[str, Any]]:
+    """A package's own submissions, in chunks that fit a document: what `questions verify` judges."""
+    return _chunks(submissions)
+
+
+def package_of_chunks(payloads: list[bytes]) -> list[dict[str, str]]:
+    """The inverse of ``package_chunks``. Raises ValueError where a chunk is damaged."""
+    submissions: list[dict[str, str]] = _of_chunks(payloads)
+    return submissions
+
+
+def _chunks(content: object) -> list[dict[str, Any]]:
+    packed = zlib.compress(json.dumps(content).encode())
+    pieces = [packed[start : start + CHUNK_BYTES] for start in range(0, len(packed), CHUNK_BYTES)]
+    return [{"chunks": len(pieces), "payload": piece} for piece in pieces]
+
+
+def _of_chunks(payloads: list[bytes]) -> Any:
+    try:
+        return json.loads(zlib.decompress(b"".join(payloads)))
+    except zlib.error as error:
+        raise ValueError(str(error)) from error
 
 
 def _plain(value: Any) -> Any:

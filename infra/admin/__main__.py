@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
-from infra.admin.context import Context, fail
+from infra.admin.context import Commands, Context, fail
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from functions.service import Service
 
 EXTENSIONS = {
     ".py": "python",
@@ -22,66 +22,6 @@ EXTENSIONS = {
     ".js": "javascript",
     ".sh": "bash",
 }
-
-
-@click.group(help="Questions, exams, attempts and submissions of a run-code service.")
-@click.option("--deployed", is_flag=True, help="Work on the cloud that the environment names, not on the local stack.")
-@click.option("--url", envvar="RUN_CODE_URL", help="The deployed function's URL (with --deployed).")
-@click.option("--token", envvar="RUN_CODE_TOKEN", help="A student's token (with --deployed).")
-@click.pass_context
-def cli(context: click.Context, deployed: bool, url: str | None, token: str | None) -> None:
-    context.obj = Context(deployed, url, token)
-
-
-@cli.group(help="Import questions, and check them by their own submissions.")
-def questions() -> None: ...
-
-
-@questions.command("import")
-@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.pass_obj
-def import_questions(context: Context, folders: tuple[Path, ...]) -> None:
-    """Import Kattis problem packages; a question's id is its folder's name."""
-    from infra.admin import operations
-    from infra.kattis import PackageError, read_package
-
-    refused = 0
-    for folder in folders:
-        try:
-            package = read_package(folder)
-            longest = context.settings.longest_judging()
-            changed = operations.import_package(context.service, package, longest_judging=longest)
-        except (PackageError, operations.OperationError) as error:
-            click.echo(f"refused   {error}", err=True)
-            refused += 1
-            continue
-        question = package.question
-        click.echo(f"{'imported' if changed else 'unchanged'}  {question.question_id}  {len(question.tests)} tests")
-    if refused:
-        fail(f"{refused} of {len(folders)} packages were refused")
-
-
-@questions.command()
-@click.argument("ids", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="Every question that was imported.")
-@click.pass_obj
-def verify(context: Context, ids: tuple[str, ...], everything: bool) -> None:
-    """Judge a package's own submissions through the service, and compare the verdicts with those expected."""
-    from infra.admin import operations, verifying
-
-    if everything == bool(ids):
-        raise click.UsageError("name questions, or say --all")
-    try:
-        names = operations.imported_questions(context.service) if everything else list(ids)
-        wrong = verifying.verify(context, names)
-    except operations.OperationError as error:
-        fail(error)
-    if wrong:
-        fail(f"{wrong} submissions got another verdict than expected")
-
-
-@cli.group(help="Make exams, and see whether everything in one is judged.")
-def exams() -> None: ...
 
 
 class Time(click.ParamType[datetime]):
@@ -96,18 +36,89 @@ class Time(click.ParamType[datetime]):
             self.fail(str(error), param, ctx)
 
 
+@click.group(cls=Commands)
+@click.option("--deployed", is_flag=True, help="Work on the cloud that the environment names, not on the local stack.")
+@click.option("--url", envvar="RUN_CODE_URL", show_envvar=True, help="The deployed function's URL (with --deployed).")
+@click.option("--token", envvar="RUN_CODE_TOKEN", show_envvar=True, help="The student's token (with --deployed).")
+@click.pass_context
+def cli(context: click.Context, deployed: bool, url: str | None, token: str | None) -> None:
+    """Questions, exams, attempts and submissions of a run-code service.
+
+    Without --deployed it works on the local stack that `make run` started on this PORT (8080), whatever of Google
+    Cloud the shell knows.
+    """
+    context.obj = Context(deployed, url, token)
+
+
+@cli.group()
+def questions() -> None:
+    """Import questions, and check them by their own submissions."""
+
+
+@questions.command("import")
+@click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.pass_obj
+def import_questions(context: Context, folders: tuple[Path, ...]) -> None:
+    """Import Kattis problem packages; a question's id is its folder's name.
+
+    A refused package does not stop the others; the exit code is 1 where any was refused.
+    """
+    from infra.admin import operations
+    from infra.kattis import PackageError, read_package
+
+    service, longest = context.service, context.settings.longest_judging()
+    refused = 0
+    for folder in folders:
+        try:
+            package = read_package(folder)
+            changed = operations.import_package(service, package, longest_judging=longest)
+        except (PackageError, operations.OperationError, OSError) as error:
+            problems = "; ".join(error.problems) if isinstance(error, PackageError) else error
+            click.echo(f"refused    {folder.name or folder}: {problems}", err=True)
+            refused += 1
+            continue
+        question = package.question
+        click.echo(f"{'imported' if changed else 'unchanged':<9}  {question.question_id}: {len(question.tests)} tests")
+    if refused:
+        fail(f"{refused} of {len(folders)} refused")
+
+
+@questions.command()
+@click.argument("ids", metavar="[ID]...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every question that was imported.")
+@click.pass_obj
+def verify(context: Context, ids: tuple[str, ...], everything: bool) -> None:
+    """Judge questions' own submissions and compare the verdicts.
+
+    Each is sent to the service as a student's Submit, under an attempt of its own in the exam `verify`. The exit code
+    is 1 where any verdict is not the one that the package expects. What is in a language that the judge does not have
+    is skipped, and listed as such.
+    """
+    from infra.admin import operations, verifying
+
+    if everything == bool(ids):
+        raise click.UsageError("name questions, or say --all")
+    names = operations.imported_questions(context.service) if everything else list(dict.fromkeys(ids))
+    wrong = verifying.verify(context, names)
+    if wrong:
+        fail(f"{wrong} submissions got another verdict than expected")
+
+
+@cli.group()
+def exams() -> None:
+    """Make exams, and see whether everything in one is judged."""
+
+
 @exams.command("create")
 @click.argument("exam_id", metavar="ID")
 @click.option("--title", help="What students read.  [default: the id]")
-@click.option(
-    "--question", "question_ids", multiple=True, help="May be repeated; without any, every question may be answered."
-)
-@click.option("--opens-at", type=Time(), help="For example 2026-06-01T09:00:00+02:00.")
-@click.option("--closes-at", type=Time())
+@click.option("--question", "question_ids", multiple=True, help="May be repeated; without any: every question.")
+@click.option("--opens-at", type=Time(), help="For example 2026-06-01T09:00:00+02:00; without: open already.")
+@click.option("--closes-at", type=Time(), help="Without: never.")
 @click.option(
     "--counts", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Which Submit counts."
 )
-@click.option("--staff", multiple=True, help="An instructor who may see it; without any, all may.")
+@click.option("--staff", multiple=True, help="An instructor who may see it; may be repeated; without any: all may.")
 @click.pass_obj
 def create_exam(
     context: Context,
@@ -132,33 +143,40 @@ def create_exam(
         "last" if counts == "last" else "best",
         staff or None,
     )
-    _do(lambda: operations.create_exam(context.service, exam))
+    operations.create_exam(context.service, exam)
     click.echo(f"created exam {exam_id}")
 
 
 @exams.command("status")
 @click.argument("exam_id", metavar="ID")
-@click.pass_obj
-def exam_status(context: Context, exam_id: str) -> None:
+@click.pass_context
+def exam_status(context: click.Context, exam_id: str) -> None:
     """Say how many submissions are where; exit 1 while any is not judged."""
+    from rich.console import Console
+    from rich.table import Table
+
     from functions.domain.submission import Status
     from infra.admin import operations
 
-    counts = _do(lambda: operations.exam_status(context.service, exam_id))
+    counts = operations.exam_status(context.obj.service, exam_id)
+    table = Table("status", "submissions")
     for status, count in counts.items():
-        click.echo(f"{status:<11} {count}")
-    open_ones = counts[Status.QUEUED] + counts[Status.PROCESSING] + counts[Status.FAILED]
-    if open_ones:
-        fail(f"{open_ones} submissions of {exam_id} are not judged")
+        table.add_row(status, str(count))
+    Console().print(table)
+    waiting, failed = counts[Status.QUEUED] + counts[Status.PROCESSING], counts[Status.FAILED]
+    if waiting or failed:
+        click.echo(f"not everything is judged: {waiting} on their way, {failed} failed (to be judged again)")
+        context.exit(1)
     click.echo("everything is judged")
 
 
-@cli.group(help="Give students their attempts, and more time.")
-def attempts() -> None: ...
+@cli.group()
+def attempts() -> None:
+    """Give students their attempts, and more time."""
 
 
 @attempts.command("create")
-@click.option("--student", required=True)
+@click.option("--student", required=True, help="Whose: the `sub` of the student's tokens.")
 @click.option("--exam", "exam_id", default="demo", show_default=True)
 @click.option("--id", "attempt_id", help="[default: a new one]")
 @click.pass_obj
@@ -169,127 +187,134 @@ def create_attempt(context: Context, student: str, exam_id: str, attempt_id: str
 
     attempt = Attempt(attempt_id or operations.new_attempt_id(), student, exam_id)
     if not context.deployed:
-        _do(lambda: operations.ensure_exam(context.service, exam_id))
-    _do(lambda: operations.create_attempt(context.service, attempt))
+        operations.ensure_exam(context.service, exam_id)
+    operations.create_attempt(context.service, attempt)
     click.echo(attempt.attempt_id)
 
 
 @attempts.command("import")
-@click.argument("file", type=click.File(encoding="utf-8-sig"))
+@click.argument("file", metavar="FILE.csv", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.pass_obj
-def import_attempts(context: Context, file: IO[str]) -> None:
-    """Make the attempts of a CSV file: student,exam,opens_at,closes_at (the last two may be empty)."""
+def import_attempts(context: Context, file: Path) -> None:
+    """Make the attempts of a CSV file with the columns student,exam,opens_at,closes_at.
+
+    The last two may be empty: then the exam's hold. Importing again changes the times to what the file says and makes
+    nothing twice. Nothing is written where any line is wrong. Prints each attempt's id and student.
+    """
     from infra.admin import operations
 
-    for attempt in _do(lambda: operations.import_attempts(context.service, file.read())):
+    for attempt in operations.import_attempts(context.service, _text(file, "utf-8-sig")):
         click.echo(f"{attempt.attempt_id}  {attempt.student}")
 
 
 @attempts.command("extend")
 @click.argument("attempt_id", metavar="ID")
-@click.option("--minutes", type=float, required=True)
+@click.option("--minutes", type=click.IntRange(min=1), required=True)
 @click.pass_obj
-def extend_attempt(context: Context, attempt_id: str, minutes: float) -> None:
-    """Give one attempt more time."""
+def extend_attempt(context: Context, attempt_id: str, minutes: int) -> None:
+    """Give one attempt more time, from its own end or else the exam's."""
     from infra.admin import operations
 
-    closes_at = _do(lambda: operations.extend_attempt(context.service, attempt_id, minutes))
+    closes_at = operations.extend_attempt(context.service, attempt_id, minutes)
     click.echo(f"{attempt_id} closes at {closes_at.isoformat()}")
 
 
 @cli.command()
 @click.option("--student", required=True, help="Whose token: the `sub` claim.")
-@click.option("--role", type=click.Choice(["instructor"]), help="Staff's.")
-@click.option("--hours", default=12.0, show_default=True)
+@click.option("--role", type=click.Choice(["instructor"]), help="For staff.")
+@click.option("--hours", type=click.IntRange(1, 8760), default=12, show_default=True, help="How long it is good.")
 @click.pass_obj
-def token(context: Context, student: str, role: str | None, hours: float) -> None:
-    """Print a token of the local stack."""
+def token(context: Context, student: str, role: str | None, hours: int) -> None:
+    """Print a token for the local stack."""
     if context.deployed:
         fail("tokens are made here for the local stack only")
     from infra.local import tokens
 
-    _ = context.variables  # a stack must have been started: it has the key
-    try:
-        click.echo(tokens.mint(context.stack, student, role, hours))
-    except tokens.CannotMint as error:
-        fail(error)
+    _ = context.variables  # says so where there is no stack
+    click.echo(tokens.mint(context.stack, student, role, hours))
 
 
 @cli.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--question", "question_id", required=True)
-@click.option("--attempt", "attempt_id", required=True)
+@click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--question", "question_id", required=True, help="A question's id.")
+@click.option("--attempt", "attempt_id", required=True, help="An attempt's id.")
 @click.option("--run", is_flag=True, help="Only the sample tests.")
-@click.option("--language", help="[default: by the file's extension]")
-@click.option("--stdin", type=click.File(), help="Run on this input instead (with --run).")
-@click.pass_obj
+@click.option("--language", help=f"[default: by the extension: {' '.join(EXTENSIONS)}]")
+@click.option(
+    "--stdin", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Run on this input instead (--run)."
+)
+@click.pass_context
 def submit(
-    context: Context,
+    context: click.Context,
     file: Path,
     question_id: str,
     attempt_id: str,
     run: bool,
     language: str | None,
-    stdin: IO[str] | None,
+    stdin: Path | None,
 ) -> None:
     """Submit a file, wait, and show the verdict; exit 0 when it is accepted."""
     from infra.admin import operations, submitting
-    from infra.admin.client import Client, Refused
+    from infra.admin.client import Client
 
     language = language or EXTENSIONS.get(file.suffix)
     if language is None:
         raise click.UsageError(f"{file.name}: say its --language")
-    student = "" if context.deployed else _do(lambda: operations.owner_of(context.service, attempt_id))
+    if stdin is not None and not run:
+        raise click.UsageError("--stdin goes with --run")
     body = {
         "attempt_id": attempt_id,
         "question_id": question_id,
         "language": language,
-        "code": file.read_text(encoding="utf-8", errors="replace"),
+        "code": _text(file),
         "run_type": "run" if run else "submit",
     }
     if stdin is not None:
-        body["stdin"] = stdin.read()
-    try:
-        judged = submitting.submit_and_wait(Client(context.url, context.token(student)), body)
-    except Refused as error:
-        fail(error)
+        body["stdin"] = _text(stdin)
+    ours: Context = context.obj
+    student = "" if ours.deployed else operations.owner_of(ours.service, attempt_id)
+    client = Client(ours.url, ours.token(student), local=not ours.deployed)
+    judged = submitting.submit_and_wait(client, body)
     submitting.show(judged)
-    raise SystemExit(0 if judged["verdict"] == "accepted" else 1)
+    context.exit(0 if judged["verdict"] == "accepted" else 1)
+
+
+def _text(file: Path, encoding: str = "utf-8") -> str:
+    """The file's text, its line ends as they are."""
+    try:
+        return file.read_bytes().decode(encoding)
+    except UnicodeDecodeError:
+        fail(f"{file}: not UTF-8")
 
 
 @cli.command()
-@click.option("--set", "number", type=click.IntRange(1, 100), help="Grow or shrink to so many, while running.")
+@click.option("--set", "number", type=click.IntRange(1, 100), help="Grow or shrink to so many, while it runs.")
 @click.pass_obj
 def slots(context: Context, number: int | None) -> None:
     """Show the slots: how many submissions may be judged at once, and which are."""
-    from functions.ports import Conflict
-    from functions.slots import read_slots, set_slots
+    from functions.slots import read_slots
 
+    service = context.service
     if number is not None:
-        for _ in range(5):
-            try:
-                set_slots(context.service, number)
-            except Conflict:
-                continue
-            break
-        else:
-            fail("the slots keep changing: try again")
-    now = context.service.clock.now()
-    for slot in read_slots(context.service)[0]:
+        _set_slots(service, number)
+    now = service.clock.now()
+    for slot in read_slots(service)[0]:
         held = f"judging {slot.submission_id}" if slot.is_held(now) else "free"
-        click.echo(f"{slot.number:>3}  {'retired' if slot.retired else held}")
+        click.echo(f"{slot.number:>3}  {held}{' (retired)' if slot.retired else ''}")
 
 
-def _do(operation: Callable[[], T]) -> T:
-    """Carry it out; what cannot be done is told in one line."""
-    from functions.ports import PortError
-    from infra.admin.operations import OperationError
+def _set_slots(service: Service, number: int) -> None:
+    from functions.ports import Conflict
+    from functions.slots import set_slots
 
-    try:
-        return operation()
-    except (OperationError, PortError) as error:
-        fail(error)
+    for _ in range(10):
+        try:
+            set_slots(service, number)
+        except Conflict:  # a slot was taken or given back just then
+            continue
+        return
+    fail("the slots keep changing: try again")
 
 
 if __name__ == "__main__":
-    cli()
+    cli(prog_name="python -m infra.admin")

@@ -67,6 +67,7 @@ def clear(address: str, project: str) -> None:
 
 def export(address: str, project: str, folder: Path) -> Path:
     """Write all documents into ``folder``; the metadata file to start from again."""
+    folder.mkdir(parents=True)
     url = f"http://{address}/emulator/v1/projects/{project}:export"
     body = {
         "database": f"projects/{project}/databases/(default)",

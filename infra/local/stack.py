@@ -52,7 +52,7 @@ class Program:
 
     name: str
     command: list[str]
-    port: int
+    ports: tuple[int, ...]
     env: Mapping[str, str]
     log: Path
     process: subprocess.Popen[bytes] | None = None
@@ -74,8 +74,8 @@ class Running:
     store: Mapping[str, str] = field(default_factory=dict)
     stopping: bool = False
 
-    def launch(self, name: str, command: list[str], port: int, env: Mapping[str, str]) -> Program:
-        program = Program(name, command, port, env, self.stack.state / f"{name}.log")
+    def launch(self, name: str, command: list[str], env: Mapping[str, str], *ports: int) -> Program:
+        program = Program(name, command, ports, env, self.stack.state / f"{name}.log")
         self.programs.append(program)
         program.start()
         return program
@@ -170,7 +170,7 @@ def _start_tasks(running: Running, env: Mapping[str, str]) -> Program:
         *("--grpc-port", str(stack.tasks_port), "--rest-port", str(stack.tasks_http_port)),
         *("--state", str(stack.state / "tasks.sqlite"), "--signing-key", str(stack.signing_key)),
     ]
-    return running.launch("cloud-tasks", command, stack.tasks_http_port, env)
+    return running.launch("cloud-tasks", command, env, stack.tasks_port, stack.tasks_http_port)
 
 
 def _start_judge(running: Running, env: Mapping[str, str]) -> Program | None:
@@ -179,7 +179,7 @@ def _start_judge(running: Running, env: Mapping[str, str]) -> Program | None:
         print(f"using the judge at {stack.given['JUDGE0_URL']}", flush=True)
         return None
     command = [sys.executable, "-m", "infra.local.judge0_runner", "--port", str(stack.judge0_port)]
-    return running.launch("judge0", command, stack.judge0_port, env)
+    return running.launch("judge0", command, env, stack.judge0_port)
 
 
 def _start_store(running: Running, env: Mapping[str, str]) -> dict[str, str]:
@@ -196,7 +196,7 @@ def _start_store(running: Running, env: Mapping[str, str]) -> dict[str, str]:
     except firestore_emulator.NotFound as error:
         return _embedded_store(stack, str(error))
     command = firestore_emulator.command(jar, stack.firestore_port, _kept_documents(stack))
-    program = running.launch("firestore", command, stack.firestore_port, env)
+    program = running.launch("firestore", command, env, stack.firestore_port)
     started = program.process
     if started is not None and processes.wait_until_answers(
         stack.firestore_port, started, firestore_emulator.START_SECONDS
@@ -221,7 +221,7 @@ def _kept_documents(stack: Stack) -> Path | None:
 
 def _wait(program: Program) -> None:
     process = program.process
-    if process is None or not processes.wait_until_answers(program.port, process, START_SECONDS):
+    if process is None or not all(processes.wait_until_answers(port, process, START_SECONDS) for port in program.ports):
         last = _last_line(program.log)
         raise CannotStart(f"{program.name} did not start: {last} (see {program.log.relative_to(ROOT)})")
 
@@ -279,7 +279,7 @@ def _start_function(running: Running, target: str, port: int, env: Mapping[str, 
     framework = Path(sys.executable).with_name("functions-framework")
     source = str(ROOT / "main.py")
     command = [str(framework), "--target", target, "--source", source, "--host", "127.0.0.1", "--port", str(port)]
-    return running.launch(target, command, port, env)
+    return running.launch(target, command, env, port)
 
 
 def _print_ready(stack: Stack, *, with_judge: bool) -> None:
@@ -334,7 +334,7 @@ def _restart(program: Program) -> None:
     if program.process is not None:
         processes.stop([program.process], seconds=0)
     until = time.monotonic() + processes.STOP_SECONDS
-    while not processes.is_free(program.port) and time.monotonic() < until:
+    while not all(map(processes.is_free, program.ports)) and time.monotonic() < until:
         time.sleep(WATCH_SECONDS / 4)
     program.start()
 
@@ -350,6 +350,19 @@ def _call_sweep(stack: Stack) -> None:
         )
 
 
+def _keep_documents(stack: Stack, address: str) -> None:
+    """For the next `make run` with KEEP=1; what was kept before stays until the new export is whole."""
+    made, kept = stack.state / "firestore.new", stack.state / "firestore"
+    shutil.rmtree(made, ignore_errors=True)
+    try:
+        firestore_emulator.export(address, PROJECT, made)
+    except (requests.RequestException, ValueError) as error:
+        print(f"the documents could not be kept: {error}", flush=True)
+        return
+    shutil.rmtree(kept, ignore_errors=True)
+    made.rename(kept)
+
+
 def _stop(running: Running) -> None:
     started = [program.process for program in running.programs if program.process is not None]
     store = running.store.get("FIRESTORE_EMULATOR_HOST")
@@ -357,10 +370,7 @@ def _stop(running: Running) -> None:
     if running.stack.given.get("KEEP") == "1" and store is not None and kept:
         others = [process for process in started if process is not kept[0].process]
         processes.stop(others)
-        folder = running.stack.state / "firestore"
-        shutil.rmtree(folder, ignore_errors=True)
-        with contextlib.suppress(requests.RequestException, ValueError):
-            firestore_emulator.export(store, PROJECT, folder)
+        _keep_documents(running.stack, store)
     processes.stop(started)
 
 

@@ -17,9 +17,13 @@ class CannotMint(Exception):
 
 
 def mint(stack: Stack, subject: str, role: str | None = None, hours: float = 12) -> str:
-    """A bearer token for ``subject``, signed with the stack's own key. Raises CannotMint where it was given JWKS."""
-    config = settings.read(environment.functions_environment(stack, {}))
-    if config.auth_jwt_secret is None:
+    """A bearer token for ``subject``, good for ``hours``, signed with the key that the stack was started with.
+
+    Raises CannotMint where it was given AUTH_JWKS_URL.
+    """
+    started_with = environment.read_environment_file(stack)  # the shell of now may say something else
+    config = settings.read(started_with or environment.functions_environment(stack, {}))
+    if config.auth_jwks_url is not None or config.auth_jwt_secret is None:
         raise CannotMint("this stack checks tokens with AUTH_JWKS_URL: get one where those keys are")
     now = int(time.time())
     claims = {"sub": subject, "iat": now, "exp": now + int(hours * 3600)}

@@ -207,13 +207,36 @@ def test_interrupting_the_stack_leaves_no_process_and_no_port_behind() -> None:
         assert processes.is_free(port), name
 
 
+@pytest.mark.parametrize("emulator", [True, False])
+def test_with_keep_everything_is_there_again(emulator: bool, tmp_path: Path) -> None:
+    given = plain_environment() | free_ports() | {"KEEP": "1"}
+    if not emulator:
+        given |= {"PATH": path_without_java(tmp_path)}
+    with running_stack(given, keep_state=True) as stack:
+        student = stack.student("keeper")
+        first = student.post("test", "print(1)").json()["submission_id"]
+        student.wait(first)
+        service_slots = stack.admin("slots", "--set", "5").stdout
+        assert service_slots.count("free") == 5
+    with running_stack(given) as again:
+        shown = requests.get(f"{again.url}/submissions/{first}", headers=student.headers, timeout=30).json()
+        assert (shown["status"], shown["verdict"]) == ("completed", "accepted")
+        assert again.health()["max_concurrent"] == 5
+
+
+def test_killing_the_stack_takes_its_processes_along() -> None:
+    if shutil.which("setpriv") is None:
+        pytest.skip("setpriv (util-linux) is not installed: the kernel cannot be asked to end orphans")
+    with running_stack(plain_environment() | free_ports()) as stack:
+        assert len(processes_of(stack)) >= 6
+        stack.process.kill()
+        stack.process.wait()
+        while processes_of(stack):
+            time.sleep(0.1)
+
+
 def test_without_the_emulator_the_embedded_store_serves_and_says_so(tmp_path: Path) -> None:
-    for tool in ("bash", "python3", "env", "prlimit", "g++", "gcc", "node", "sh", "bwrap"):
-        found = shutil.which(tool)
-        if found is not None:
-            (tmp_path / tool).symlink_to(found)
-    given = plain_environment() | free_ports() | {"PATH": str(tmp_path)}
-    given.pop("JAVA_HOME", None)
+    given = plain_environment() | free_ports() | {"PATH": path_without_java(tmp_path)}
     with running_stack(given) as stack:
         if "without a judge" in "".join(stack.output):
             missing("no sandbox for the local runner: apt-get install bubblewrap")
@@ -221,6 +244,15 @@ def test_without_the_emulator_the_embedded_store_serves_and_says_so(tmp_path: Pa
         assert len(said) == 1
         student = stack.student()
         assert student.wait(student.post("sum", SUM).json()["submission_id"])["score"] == 100
+
+
+def path_without_java(folder: Path) -> str:
+    """A PATH on which everything is but Java and gcloud."""
+    for tool in ("bash", "python3", "env", "prlimit", "setpriv", "g++", "gcc", "node", "sh", "bwrap"):
+        found = shutil.which(tool)
+        if found is not None:
+            (folder / tool).symlink_to(found)
+    return str(folder)
 
 
 def processes_of(stack: LiveStack) -> list[str]:
