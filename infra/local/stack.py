@@ -364,6 +364,8 @@ def _keep_documents(stack: Stack, address: str) -> None:
 
 
 def _stop(running: Running) -> None:
+    if running.programs:  # else the file is that of another stack, which has our port
+        running.stack.environment_file.unlink(missing_ok=True)
     started = [program.process for program in running.programs if program.process is not None]
     store = running.store.get("FIRESTORE_EMULATOR_HOST")
     kept = [program for program in running.programs if program.name == "firestore"]

@@ -140,7 +140,7 @@ def running_stack(given: Mapping[str, str], *, keep_state: bool = False) -> Iter
         def read(lines: Any) -> None:
             for line in lines:
                 live.output.append(line)
-                if line.startswith("ready "):
+                if "Ctrl-C ends" in line:  # the last of what it prints once it is ready
                     ready.set()
             ready.set()
 

@@ -202,6 +202,9 @@ def test_interrupting_the_stack_leaves_no_process_and_no_port_behind() -> None:
         assert second.returncode == 1
         assert f"PORT={given['PORT']}" in second.stderr
         assert len(second.stderr.strip().splitlines()) == 1
+        assert "no stack" not in stack.admin("slots").stderr  # the one that runs was not disturbed
+    with_none = stack.admin("slots", check=False)
+    assert (with_none.returncode, "make run" in with_none.stderr) == (1, True)
     assert processes_of(stack) == []
     for name, port in free_ports_of(given).items():
         assert processes.is_free(port), name
