@@ -88,7 +88,7 @@ def test_a_student_and_an_instructor_are_told_apart_by_the_role_claim() -> None:
         {"aud": None},
         {"iss": "another"},
         {"iss": None},
-        {"nbf": int(time.time()) + 60},
+        {"nbf": int(time.time()) + 36_000, "exp": int(time.time()) + 72_000},
         {"role": "anon"},
         {"role": "service_role"},
     ],
