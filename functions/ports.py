@@ -113,7 +113,7 @@ class DocumentStore(Protocol):
     """
 
     def get(self, *paths: str) -> list[Document | None]:
-        """The documents at ``paths``, in that order, in one call; None for a missing one."""
+        """The documents at ``paths``, in that order, in one call; None for one that is missing or cannot exist."""
 
     def find(self, query: Query) -> list[Document]:
         """The matching documents, as strongly consistent as ``get``."""

@@ -6,6 +6,7 @@ through by the hundred. Every call has a time-out, so that a visit never outlive
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -27,6 +28,7 @@ from functions.ports import (
 )
 
 CALL_SECONDS = 5.0
+MOST_ID_BYTES = 1500
 RETRY = retry.Retry(
     predicate=retry.if_exception_type(exceptions.ServiceUnavailable, exceptions.ResourceExhausted, exceptions.Aborted),
     initial=0.05,
@@ -40,7 +42,9 @@ class FirestoreDocumentStore:
         self._client = client
 
     def get(self, *paths: str) -> list[Document | None]:
-        references = [self._client.document(path) for path in paths]
+        references = [self._client.document(path) for path in paths if _can_exist(path)]
+        if not references:
+            return [None for _ in paths]
         with _told_plainly():
             snapshots = self._client.get_all(references, retry=RETRY, timeout=CALL_SECONDS)
             found = {snapshot.reference.path: snapshot for snapshot in snapshots if snapshot.exists}
@@ -93,6 +97,16 @@ class FirestoreDocumentStore:
         if query.limit is not None:
             built = built.limit(query.limit)
         return built
+
+
+def _can_exist(path: str) -> bool:
+    """Whether Firestore could hold a document of this id at all; asked for another it answers with an error.
+
+    The bounds are those of its page "Quotas and limits": 1,500 bytes, not `.`, `..` or `__...__`.
+    """
+    document_id = path.rpartition("/")[2]
+    reserved = document_id in ("", ".", "..") or re.fullmatch(r"__.*__", document_id, re.DOTALL)
+    return not reserved and len(document_id.encode()) <= MOST_ID_BYTES
 
 
 def _document(snapshot: Any) -> Document:

@@ -53,6 +53,14 @@ def test_documents_come_in_the_order_asked_and_missing_ones_as_none(store: Docum
     assert [None if d is None else d.fields["n"] for d in found] == [2, None, 1]
 
 
+@pytest.mark.parametrize("name", ["__reserved__", ".", "..", "x" * 1501, "ä" * 751, "a\x00b", "\n", "%2F", "😀"])
+def test_a_document_that_cannot_exist_is_missing_like_any_other(store: DocumentStore, name: str) -> None:
+    store.commit(Create("things/a", {"n": 1}))
+    found = store.get(f"things/{name}", "things/a")
+    assert [document is None for document in found] == [True, False]
+    assert store.get(f"things/{name}") == [None]
+
+
 def test_create_refuses_a_document_that_exists(store: DocumentStore) -> None:
     store.commit(Create("things/a", {"n": 1}))
     with pytest.raises(Conflict):

@@ -181,6 +181,13 @@ def test_bad_requests_get_their_status_over_the_wire_and_never_a_500(live: LiveS
     assert post(good, **{"Content-Type": "text/plain"}) == 415
     for wrong in ({"language": "cobol"}, {"code": ""}, {"run_type": "judge"}, {"code": None}, {"more": 1}):
         assert post(good | wrong) == 422
+    for nowhere in ("submissions", "attempts", "questions"):
+        for name in ("__x__", "%2e%2e", "x" * 2000, "%00", "%ff", "a%2Fb", "😀"):
+            answer = requests.get(f"{live.url}/{nowhere}/{name}", headers=student.headers, timeout=30)
+            assert answer.status_code == 404, (nowhere, name, answer.text)
+    for name in ("__x__", "a" * 128):
+        assert post(good | {"attempt_id": name}) == 404
+        assert post(good | {"question_id": name}) == 404
     assert requests.put(live.url, headers=student.headers, timeout=30).status_code == 405
     for machine in (live.stack.handler_url, live.stack.sweep_url):
         assert requests.post(machine, json={}, headers=student.headers, timeout=30).status_code == 401
