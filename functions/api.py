@@ -26,6 +26,7 @@ from functions.service import Service
 
 RETRY_SECONDS = 5
 """What a client is told to wait where the store is away."""
+BEARER: list[dict[str, list[Any]]] = [{"bearer": []}]
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/;=-]{1,128}")
 
 
@@ -72,8 +73,14 @@ def _add_submissions(app: OpenAPI, service: Service) -> None:
             202: models.SubmissionView,
             **_problems(400, 401, 403, 404, 413, 415, 422, 429, 503),
         }
-        route = app.post(path, endpoint=operation, operation_id=operation, summary="Run or Submit", responses=answers)
-        route(_protected(app, submit, operation))
+        app.post(
+            path,
+            endpoint=operation,
+            operation_id=operation,
+            summary="Run or Submit",
+            security=BEARER,
+            responses=answers,
+        )(_protected(app, submit, operation))
 
     def get_submission(path: models.SubmissionPath) -> Response:
         """Kept cheap: this is what pages poll. `Retry-After` says when to ask next; 304 on `If-None-Match`."""
@@ -89,6 +96,7 @@ def _add_submissions(app: OpenAPI, service: Service) -> None:
         "/submissions/<submission_id>",
         endpoint="get_submission",
         operation_id="get_submission",
+        security=BEARER,
         summary="Where a submission is, and what came out of it",
         responses={200: models.SubmissionView, 304: None, **_problems(401, 404, 503)},
     )(_protected(app, get_submission))
@@ -109,6 +117,7 @@ def _add_submissions(app: OpenAPI, service: Service) -> None:
         "/submissions/<submission_id>",
         endpoint="cancel_submission",
         operation_id="cancel_submission",
+        security=BEARER,
         summary="Cancel a submission",
         responses={200: models.SubmissionView, **_problems(401, 404, 409, 503)},
     )(_protected(app, cancel_submission))
@@ -125,6 +134,7 @@ def _add_reads(app: OpenAPI, service: Service, version: str) -> None:
         "/attempts/<attempt_id>",
         endpoint="get_attempt",
         operation_id="get_attempt",
+        security=BEARER,
         summary="The exam, the scores so far, and the submissions, newest first",
         responses={200: models.AttemptView, **_problems(400, 401, 403, 404, 503)},
     )(_protected(app, get_attempt))
@@ -137,6 +147,7 @@ def _add_reads(app: OpenAPI, service: Service, version: str) -> None:
         "/questions/<question_id>",
         endpoint="get_question",
         operation_id="get_question",
+        security=BEARER,
         summary="A question",
         responses={200: models.QuestionView, **_problems(401, 404, 503)},
     )(_protected(app, get_question))
@@ -149,6 +160,7 @@ def _add_reads(app: OpenAPI, service: Service, version: str) -> None:
         "/languages",
         endpoint="get_languages",
         operation_id="get_languages",
+        security=BEARER,
         summary="The languages",
         responses={200: models.LanguageList, **_problems(401, 503)},
     )(_protected(app, get_languages))

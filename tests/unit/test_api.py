@@ -369,11 +369,18 @@ def test_the_openapi_document_describes_every_route(client: Any) -> None:
         ("GET", "/health"),
     }
     assert "application/problem+json" in document["paths"]["/"]["post"]["responses"]["422"]["content"]
+    open_to_all = {
+        path for path, methods in document["paths"].items() if not all(m.get("security") for m in methods.values())
+    }
+    assert open_to_all == {"/health"}
     page = client.get("/docs")
     assert page.status_code == 200
     assert "openapi.json" in page.text
     for link in ("swagger-ui-bundle.js", "swagger-ui.css"):
         assert link in page.text
+    for script in ("js/swagger-ui-bundle.js", "js/swagger-ui-standalone-preset.js", "css/swagger-ui.css"):
+        with client.get(f"/swagger/{script}") as answer:
+            assert answer.status_code == 200
 
 
 def test_only_listed_origins_may_read(client: Any) -> None:
