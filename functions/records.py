@@ -87,13 +87,17 @@ def scored_of(document: Document) -> Scored:
 
 
 def slot_fields(slot: Slot) -> dict[str, Any]:
+    return {**lease_fields(slot), "retired": slot.retired}
+
+
+def lease_fields(slot: Slot) -> dict[str, Any]:
+    """The part of a slot that its holders write; whether it is retired is an operator's affair."""
     return {
         "expires_at": slot.expires_at,
         "free_at": slot.free_at,
         "owner": slot.owner,
         "submission_id": slot.submission_id,
         "last_kind": _plain(slot.last_kind),
-        "retired": slot.retired,
     }
 
 

@@ -18,6 +18,8 @@ from functions.logs import log
 from functions.ports import Conflict, Create, Query, Unavailable, Update, Write
 from functions.service import Service
 
+TRIES = 3
+"""How often a write is tried again that somebody else's unrelated change came before."""
 ABANDONED = "Its judging was abandoned or failed too often."
 
 
@@ -56,28 +58,35 @@ class Lease:
         if not self.may_call():
             raise LeaseLost
 
+    def reread(self) -> None:
+        """After a conflict: an operator may have changed the slot, then it is still ours. Raises LeaseLost if not."""
+        document = self.service.store.get(records.slot_path(self.slot.number))[0]
+        if document is None or document.fields["owner"] != self.slot.owner:
+            raise LeaseLost
+        self.slot, self.version = records.slot_of(document), document.version
+
     def _renew(self, finished_tests: int | None) -> None:
-        begun = self.service.clock.monotonic()
-        rules = self.service.rules
-        renewed = self.slot.leased(self.service.clock.now(), rules.lease, rules.margin)
-        path = records.slot_path(self.slot.number)
-        writes: list[Write] = [
-            Update(path, {"expires_at": renewed.expires_at, "free_at": renewed.free_at}, self.version)
-        ]
-        if finished_tests is not None:
-            changes = {"finished_tests": finished_tests}
-            writes.append(Update(records.submission_path(self.submission.submission_id), changes))
-        try:
-            self.version = self.service.store.commit(*writes)[0]
-        except Conflict:
-            # Perhaps it was our own commit, its first answer lost.
-            document = self.service.store.get(path)[0]
-            if document is None or records.slot_of(document) != renewed:
-                raise LeaseLost from None
-            self.version = document.version
-        self.slot, self.begun = renewed, begun
-        if finished_tests is not None:
-            self.submission = replace(self.submission, finished_tests=finished_tests)
+        rules, path = self.service.rules, records.slot_path(self.slot.number)
+        for _ in range(TRIES):
+            begun = self.service.clock.monotonic()
+            renewed = self.slot.leased(self.service.clock.now(), rules.lease, rules.margin)
+            changes = {"expires_at": renewed.expires_at, "free_at": renewed.free_at}
+            writes: list[Write] = [Update(path, changes, self.version)]
+            if finished_tests is not None:
+                submission_path = records.submission_path(self.submission.submission_id)
+                writes.append(Update(submission_path, {"finished_tests": finished_tests}))
+            try:
+                self.version = self.service.store.commit(*writes)[0]
+                self.slot = renewed
+            except Conflict:
+                self.reread()
+                if self.slot.expires_at != renewed.expires_at:
+                    continue  # else it was our own commit, its first answer lost
+            self.begun = begun
+            if finished_tests is not None:
+                self.submission = replace(self.submission, finished_tests=finished_tests)
+            return
+        raise LeaseLost
 
 
 @dataclass(frozen=True)
@@ -212,7 +221,7 @@ def _taking(service: Service, seen: Look, slot: Slot, submission: Submission) ->
     slot_path = records.slot_path(slot.number)
     submission_path = records.submission_path(submission.submission_id)
     writes: list[Write] = [
-        Update(slot_path, records.slot_fields(taken), seen.versions[slot_path]),
+        Update(slot_path, records.lease_fields(taken), seen.versions[slot_path]),
         Update(submission_path, records.submission_changes(submission, started), seen.versions[submission_path]),
     ]
     return Lease(service, taken, None, started, begun), writes
@@ -270,10 +279,9 @@ def close(service: Service, lease: Lease, after: Submission, *, go_on: bool) -> 
 
     Returns the lease on the next one, or None where the slot was given back. Raises LeaseLost.
     """
-    kind = lease.submission.run_type
     path = records.submission_path(after.submission_id)
     result = Update(path, records.submission_changes(lease.submission, after))
-    for _ in range(3 if go_on else 0):
+    for _ in range(TRIES if go_on else 0):
         seen = _look_ahead(service, lease)
         if seen is None:
             break
@@ -282,20 +290,22 @@ def close(service: Service, lease: Lease, after: Submission, *, go_on: bool) -> 
         try:
             following.version = _commit_taking(service, following, [*writes, result])
         except Conflict:
-            _require_held(service, lease)  # then it was the candidate that somebody else took
+            lease.reread()  # still ours: then somebody else took the candidate, or an operator changed the slot
             continue
         return following
 
-    released = lease.slot.released(service.clock.now())
-    released = replace(released, last_kind=kind)
-    try:
-        slot_path = records.slot_path(lease.slot.number)
-        service.store.commit(Update(slot_path, records.slot_fields(released), lease.version), result)
-    except Conflict:
-        document = service.store.get(path)[0]
-        if document is None or records.submission_of(document) != after:
-            raise LeaseLost from None
-    return None
+    slot_path = records.slot_path(lease.slot.number)
+    while True:
+        released = records.lease_fields(lease.slot.released(service.clock.now()))
+        try:
+            service.store.commit(Update(slot_path, released, lease.version), result)
+        except Conflict:
+            document = service.store.get(path)[0]
+            if document is not None and records.submission_of(document) == after:
+                return None  # our own commit, its first answer lost
+            lease.reread()
+            continue
+        return None
 
 
 def _look_ahead(service: Service, lease: Lease) -> Look | None:
@@ -304,16 +314,13 @@ def _look_ahead(service: Service, lease: Lease) -> Look | None:
     slot_path = records.slot_path(lease.slot.number)
     seen = _look(service, kind, [lease.slot], {slot_path: lease.version})
     run_max_wait = timedelta(seconds=service.rules.run_max_wait)
-    if seen is None or not may_go_on(kind, lease.slot, seen.lines, service.clock.now(), run_max_wait):
+    if (
+        lease.slot.retired
+        or seen is None
+        or not may_go_on(kind, lease.slot, seen.lines, service.clock.now(), run_max_wait)
+    ):
         return None
     return seen
-
-
-def _require_held(service: Service, lease: Lease) -> None:
-    document = service.store.get(records.slot_path(lease.slot.number))[0]
-    if document is None or document.fields["owner"] != lease.slot.owner:
-        raise LeaseLost
-    lease.version = document.version
 
 
 def free_slots(service: Service) -> int:

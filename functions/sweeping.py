@@ -42,7 +42,7 @@ def _free_expired(service: Service, slot: Slot, version: object) -> bool:
     now = service.clock.now()
     if slot.owner is None or slot.is_held(now):
         return False
-    writes = [Update(records.slot_path(slot.number), records.slot_fields(slot.released(now)), version)]
+    writes = [Update(records.slot_path(slot.number), records.lease_fields(slot.released(now)), version)]
     document = service.store.get(records.submission_path(slot.submission_id or "none"))[0]
     left = None
     if document is not None:

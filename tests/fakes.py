@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -181,6 +182,7 @@ def make_world(store: DocumentStore | None = None, **rules: object) -> World:
         clock=clock,
         rules=Rules(**rules),  # type: ignore[arg-type]
         draining=Draining(clock),
+        rng=random.Random(1),
     )
     world = World(service, clock, tickets, judge)
     seed_slots(service)

@@ -388,6 +388,23 @@ def test_the_sweep_finds_a_submission_in_processing_that_no_slot_names(world: Wo
     assert world.read(submitted).status is Status.QUEUED
 
 
+def test_slots_that_an_operator_changes_stay_with_their_holders_until_they_are_done(world: World) -> None:
+    for name in ("a", "b", "c"):
+        world.submit(caller=world.add_student(name))
+    leases = [take(world) for _ in range(2)]
+    for number in (1, 3, 1):
+        set_slots(world.service, number)
+        world.clock.seconds += 6
+        for lease in leases:
+            lease.keep()
+    for lease in leases:
+        close(world.service, lease, replace(lease.submission, status=Status.COMPLETED), go_on=True)
+    assert {world.read(lease.submission).status for lease in leases} == {Status.COMPLETED}
+    slots = read_slots(world.service)[0]
+    assert [slot.retired for slot in slots] == [False, True, True]
+    assert held(world) == sum(lease.slot.number == 1 for lease in leases)  # only slot 1 went on with the third
+
+
 def test_two_deployments_with_different_settings_share_one_set_of_slots(world: World) -> None:
     other = replace(world.service, rules=replace(world.service.rules, max_concurrent_submissions=5))
     seed_slots(other)
