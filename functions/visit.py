@@ -54,9 +54,11 @@ def visit(service: Service, gate: Gate, kind: RunType) -> End:
                 break
             if following is None:
                 gate.open()
+            if away and not ended:
+                return End.JUDGE_AWAY  # this ticket is not used up: Cloud Tasks brings it again
             if away:
                 issue_ticket(service, kind, after.submission_id)
-                return End.JUDGED if ended else End.JUDGE_AWAY
+                return End.JUDGED
             _tell(service, after)
             ended += 1
             lease = following

@@ -18,7 +18,6 @@ from functions.ports import Caller, Create, DocumentStore, Language, Program, Un
 from functions.questions import put_question
 from functions.service import Draining, Rules, Service
 from functions.slots import seed_slots
-from infra.sqlite import SQLiteDocumentStore
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ALICE = Caller("alice")
@@ -172,11 +171,11 @@ class World:
         return Caller(name)
 
 
-def make_world(store: DocumentStore | None = None, **rules: object) -> World:
+def make_world(store: DocumentStore, **rules: object) -> World:
     clock = FakeClock()
     tickets, judge = FakeTicketQueue(), FakeJudge(clock)
     service = Service(
-        store=store if store is not None else SQLiteDocumentStore(":memory:"),
+        store=store,
         tickets=tickets,
         judge=judge,
         clock=clock,

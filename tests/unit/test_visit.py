@@ -18,7 +18,7 @@ from functions.service import Draining
 from functions.slots import Lease, LeaseLost, claim, close, free_slots, look, read_slots, seed_slots, set_slots
 from functions.sweeping import sweep
 from functions.visit import End, visit
-from tests.fakes import FakeClock, World, echo, make_world, question
+from tests.fakes import FakeClock, World, echo, question
 
 
 class InstantGate(Gate):
@@ -132,8 +132,8 @@ def test_one_visit_serves_the_whole_line_while_its_budget_lasts(world: World) ->
     assert visit_line(world) is End.LINE_EMPTY
 
 
-def test_a_visit_ends_when_its_budget_is_over_and_leaves_the_rest_in_line() -> None:
-    world = make_world(visit_budget=1.0)
+def test_a_visit_ends_when_its_budget_is_over_and_leaves_the_rest_in_line(world: World) -> None:
+    world = replace(world, service=replace(world.service, rules=replace(world.service.rules, visit_budget=1.0)))
     world.judge.seconds = 0.6
     submitted = [world.submit(caller=world.add_student(f"s{number}")) for number in range(5)]
     assert visit_line(world) is End.JUDGED
@@ -281,6 +281,7 @@ def test_with_the_judge_away_the_submission_waits_with_its_turn_and_the_breaker_
     waiting = world.read(submitted)
     assert (waiting.status, waiting.turn_at, waiting.judgings) == (Status.QUEUED, submitted.turn_at, 0)
     assert held(world) == 0
+    assert len(world.tickets.tickets) == 1  # its own comes again by itself
     calls = len(world.judge.calls)
     assert visit_line(world) is End.JUDGE_AWAY  # at once: nobody asks a dead judge
     assert len(world.judge.calls) == calls
