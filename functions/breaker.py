@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functions import records
+from functions import records, tickets
 from functions.domain import breaker
 from functions.domain.breaker import Breaker, State
 from functions.domain.submission import RunType
@@ -10,7 +10,7 @@ from functions.keeping import forget, keep
 from functions.logs import log
 from functions.ports import Conflict, Create, Unavailable, Update
 from functions.service import Service
-from functions.slots import free_slots, issue_ticket, line
+from functions.slots import free_slots
 
 STALE_SECONDS = 1.0
 
@@ -58,19 +58,13 @@ def probe(service: Service) -> bool:
 
 def top_up(service: Service) -> int:
     """Issue min(free slots, waiting) tickets per queue that is not paused; how many were issued."""
-    free, issued = free_slots(service), 0
+    free, issued = len(free_slots(service)[0]), 0
     for kind in RunType:
-        if free and not _paused(service, kind):
-            for document in service.store.find(line(kind, free, select=("run_type",))):
-                issued += issue_ticket(service, kind, document.document_id)
+        # a queue that cannot be asked takes no ticket either
+        if free and tickets.is_paused(service, kind) is False:
+            for document in service.store.find(records.line(kind, free, select=("run_type",))):
+                issued += tickets.issue(service, kind, document.document_id)
     return issued
-
-
-def _paused(service: Service, kind: RunType) -> bool:
-    try:
-        return service.tickets.is_paused(kind)
-    except Unavailable:
-        return True  # a queue that cannot be asked takes no ticket either
 
 
 def _read(service: Service) -> tuple[Breaker, object | None]:

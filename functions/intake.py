@@ -14,13 +14,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from functions import records
+from functions import records, tickets
 from functions.domain.exam import Attempt, Exam, LastTurn, closed_because, recent, seconds_until_allowed
 from functions.domain.line import turn
 from functions.domain.submission import RunType, Status, Submission, submission_id
 from functions.errors import Refusal, not_found, wrong_field
 from functions.keeping import keep
-from functions.logs import log
 from functions.ports import Caller, Conflict, Create, Document, Unavailable, Update, Write
 from functions.questions import head
 from functions.service import Service
@@ -70,7 +69,8 @@ def submit(service: Service, caller: Caller, request: Request, key: str | None) 
             raise Unavailable("this attempt's requests come faster than they can be recorded")
         service.clock.sleep(service.rng.uniform(0.0, 0.05))
     if intake.submission.status is Status.QUEUED:
-        _issue_ticket(service, intake.submission)
+        # Accepted is kept: should the queue refuse, the document is there, and the sweep issues what is missing.
+        tickets.issue(service, intake.submission.run_type, intake.submission.submission_id, named=True)
     return intake
 
 
@@ -215,7 +215,10 @@ def _with_turn(service: Service, attempt: Attempt, attempt_document: Document, s
     replaced = found.get(waiting) if waiting else None
     if replaced is not None and _status(replaced) is Status.QUEUED:
         turn_at = replaced.fields["turn_at"]
-        changes = {"status": str(Status.SUPERSEDED), "finished_at": now}
+        waiting_run = records.submission_of(replaced)
+        changes = records.submission_changes(
+            waiting_run, replace(waiting_run, status=Status.SUPERSEDED, finished_at=now)
+        )
         writes.append(Update(replaced.path, changes, replaced.version))
     submission = replace(submission, turn_at=turn_at)
 
@@ -244,14 +247,6 @@ def _get_submissions(service: Service, identifiers: list[str]) -> list[Document]
 
 def _status(document: Document) -> Status:
     return Status(document.fields["status"])
-
-
-def _issue_ticket(service: Service, submission: Submission) -> None:
-    try:
-        service.tickets.enqueue(submission.run_type, submission.submission_id, named=True)
-    except Unavailable as error:
-        # Accepted is kept: the document is there, and the sweep issues what is missing.
-        log("warning", "ticket_refused", "The ticket could not be issued; the sweep will.", submission, error=error)
 
 
 def cancel(service: Service, submission: Submission, version: object) -> Submission:

@@ -11,15 +11,13 @@ from functions.domain.outcome import is_right, judged, tests_for
 from functions.domain.question import Question, TestCase
 from functions.domain.submission import RunType, Submission
 from functions.domain.verdict import Ending, Verdict, verdict_of
-from functions.domain.window import Window
+from functions.domain.window import Window, poll_pause
+from functions.leases import Lease
 from functions.ports import JudgeBusy, Program, Unavailable
 from functions.service import Service
-from functions.slots import Lease
 
 T = TypeVar("T")
 
-FIRST_POLL_SECONDS = 0.05
-LONGEST_POLL_SECONDS = 0.5
 PROGRESS_SECONDS = 1.0
 """Progress is written at most this often."""
 JUDGE_BUDGET_SECONDS = 15.0
@@ -46,17 +44,18 @@ def judge(service: Service, lease: Lease, question: Question) -> Submission:
     programs = [_program(submission, question, test) for test in tests]
     deadline = question.limits.wall_seconds + QUEUED_AT_JUDGE_SECONDS
     window = Window(len(tests), service.rules.batch_size, deadline)
-    pause, told_at = FIRST_POLL_SECONDS, service.clock.monotonic()
+    changed_at = told_at = service.clock.monotonic()
     while not window.complete:
         if service.draining.over:
             raise Stopped
         if to_send := window.to_send():
             _send(service, lease, window, programs, to_send)
-            pause = FIRST_POLL_SECONDS
-        service.clock.sleep(pause)
+            changed_at = service.clock.monotonic()
+        service.clock.sleep(poll_pause(service.clock.monotonic() - changed_at))
         finished = len(window.done)
         _poll(service, lease, window)
-        pause = FIRST_POLL_SECONDS if len(window.done) > finished else min(1.5 * pause, LONGEST_POLL_SECONDS)
+        if len(window.done) > finished:
+            changed_at = service.clock.monotonic()
         if _may_stop(submission, question, tests, window):
             window.stop()
         elif service.clock.monotonic() - told_at >= PROGRESS_SECONDS and not window.complete:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from typing import Any, Literal, Protocol
 
 from functions.domain.submission import RunType
@@ -20,6 +21,12 @@ from functions.domain.verdict import Execution
 
 Fields = Mapping[str, Any]
 """A document's content: str, int, float, bool, None, bytes, aware datetimes, and lists and maps of these."""
+
+
+class ServerTime(Enum):
+    """A top-level field's value that the store fills in: its own time of the commit, one clock for all instances."""
+
+    NOW = "now"
 
 
 class PortError(Exception):
@@ -138,7 +145,10 @@ class TicketQueue(Protocol):
         """
 
     def is_paused(self, queue: RunType) -> bool:
-        """Whether an operator paused the queue. Raises Unavailable."""
+        """Whether an operator paused the queue; asked under a lease, so it answers within a second or raises.
+
+        Raises Unavailable.
+        """
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from typing import Any
 
 from functions.domain.breaker import Breaker, State
 from functions.domain.exam import Attempt, Exam, LastTurn
-from functions.domain.line import Slot
+from functions.domain.line import Slot, Waiting
 from functions.domain.question import Limits, Question, TestCase
 from functions.domain.scoring import Scored
 from functions.domain.submission import RunType, Status, Submission
 from functions.domain.verdict import TestResult, Verdict
-from functions.ports import Condition, Document, Fields
+from functions.ports import Condition, Document, Fields, Query, ServerTime
 
 SUBMISSIONS, SLOTS, EXAMS, ATTEMPTS, QUESTIONS, TESTS, PACKAGES, CONTROL = (
     "submissions",
@@ -48,6 +48,12 @@ def queued(kind: RunType) -> tuple[Condition, ...]:
     return (("status", "==", str(Status.QUEUED)), ("run_type", "==", str(kind)))
 
 
+def line(kind: RunType, limit: int | None = None, select: tuple[str, ...] | None = None) -> Query:
+    """The first ``limit`` of a queue's line, in the order in which they are taken."""
+    order_by = (("turn_at", False),)
+    return Query(SUBMISSIONS, queued(kind), order_by=order_by, limit=limit, select=select)
+
+
 def submission_path(submission_id: str) -> str:
     return f"{SUBMISSIONS}/{submission_id}"
 
@@ -57,6 +63,11 @@ def slot_path(number: int) -> str:
 
 
 def submission_fields(submission: Submission) -> dict[str, Any]:
+    """A new submission's document."""
+    return {**_submission_content(submission), "changed_at": ServerTime.NOW}
+
+
+def _submission_content(submission: Submission) -> dict[str, Any]:
     record = {f.name: getattr(submission, f.name) for f in fields(submission) if f.name != "submission_id"}
     record["results"] = [
         {key: _plain(value) for key, value in asdict(result).items() if value is not None}
@@ -66,13 +77,20 @@ def submission_fields(submission: Submission) -> dict[str, Any]:
 
 
 def submission_changes(before: Submission, after: Submission) -> dict[str, Any]:
-    """Only what changed: source code is not written again with every step."""
-    old, new = submission_fields(before), submission_fields(after)
-    return {key: value for key, value in new.items() if old[key] != value}
+    """Only what changed: source code is not written again with every step.
+
+    ``changed_at`` is when it last came into the line or left it: by it `functions.standing` follows the line.
+    """
+    old, new = _submission_content(before), _submission_content(after)
+    changes = {key: value for key, value in new.items() if old[key] != value}
+    if Status.QUEUED in (before.status, after.status):
+        changes["changed_at"] = ServerTime.NOW
+    return changes
 
 
 def submission_of(document: Document) -> Submission:
     record = dict(document.fields)
+    del record["changed_at"]
     record["run_type"] = RunType(record["run_type"])
     record["status"] = Status(record["status"])
     record["verdict"] = None if record["verdict"] is None else Verdict(record["verdict"])
@@ -80,6 +98,14 @@ def submission_of(document: Document) -> Submission:
         TestResult(**{**result, "verdict": Verdict(result["verdict"])}) for result in record["results"]
     )
     return Submission(submission_id=document.document_id, **record)
+
+
+WAITING = ("attempt_id", "created_at")
+"""The fields that ``waiting_of`` needs: looking at the line does not read anybody's source code."""
+
+
+def waiting_of(document: Document) -> Waiting:
+    return Waiting(submission_id=document.document_id, **document.fields)
 
 
 def scored_of(document: Document) -> Scored:

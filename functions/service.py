@@ -7,8 +7,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 
 from functions.ports import Clock, DocumentStore, Judge, TicketQueue
+from functions.standing import Standing
 
 
 @dataclass(frozen=True)
@@ -78,3 +80,8 @@ class Service:
     """Guards ``kept``; never held across a call to the outside."""
     kept: dict[str, tuple[float, object]] = field(default_factory=dict)
     """What this process remembers for a while: key -> (monotonic time of reading, value)."""
+
+    @cached_property
+    def standing(self) -> Standing:
+        """How the lines stand, as this process follows them."""
+        return Standing(self.store, self.clock)

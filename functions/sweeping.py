@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from functions import breaker, records
+from functions.claims import abandoning, after_abandoned
 from functions.domain.breaker import State
 from functions.domain.line import Slot
 from functions.domain.submission import Status
 from functions.logs import log
 from functions.ports import Conflict, Query, Update
 from functions.service import Service
-from functions.slots import abandoning, after_abandoned, read_slots
+from functions.slots import read_slots
 
 MOST_ORPHANS = 50
 """How many one run puts back in line; the next one goes on."""

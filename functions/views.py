@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +20,7 @@ from functions.keeping import keep
 from functions.ports import Caller, Condition, Query, Unavailable
 from functions.questions import head
 from functions.service import Service
-from functions.slots import line, read_slots
+from functions.slots import read_slots
 
 POLL_AFTER_SECONDS = 2
 HEALTH_SECONDS = 1.0
@@ -58,8 +59,9 @@ def submission(service: Service, shown: Submission) -> models.SubmissionView:
     position = estimate = None
     message = MESSAGES[shown.status]
     if shown.status is Status.QUEUED:
-        position = _position(service, shown)
-        estimate = round(wait_estimate(position, _service_seconds(service, shown.run_type), _slots(service)), 1)
+        ahead = service.standing.ahead(shown.run_type, shown.turn_at, shown.submission_id)
+        position = sum(ahead.values()) + 1
+        estimate = _wait_estimate(service, ahead, _slots(service))
         if breaker.state(service).state is not State.CLOSED:
             message = JUDGE_AWAY
     done = shown.status is Status.COMPLETED
@@ -90,17 +92,9 @@ def submission(service: Service, shown: Submission) -> models.SubmissionView:
     )
 
 
-def _position(service: Service, shown: Submission) -> int:
-    """1 for the next one, in the order of taking; for a Run the waiting Submits count too."""
-    earlier = (*records.queued(shown.run_type), ("turn_at", "<", shown.turn_at))
-    before = service.store.count(Query(records.SUBMISSIONS, earlier))
-    if shown.run_type is RunType.RUN:
-        before += keep(service, "waiting submits", 1.0, lambda: _waiting(service, RunType.SUBMIT))
-    return before + 1
-
-
-def _waiting(service: Service, kind: RunType) -> int:
-    return service.store.count(Query(records.SUBMISSIONS, records.queued(kind)))
+def _wait_estimate(service: Service, ahead: Mapping[RunType, int], slots: int) -> float:
+    service_seconds = {kind: _service_seconds(service, kind) for kind in ahead}
+    return round(wait_estimate(ahead, service_seconds, slots), 1)
 
 
 def _service_seconds(service: Service, kind: RunType) -> float:
@@ -168,14 +162,14 @@ def _health(service: Service, uptime_seconds: float, version: str) -> models.Hea
 
 
 def _queue_health(service: Service, kind: RunType, slots: int) -> models.QueueHealth:
-    length = _waiting(service, kind)
-    first = service.store.find(line(kind, 1, select=("created_at",)))
+    length = service.standing.length(kind)
+    first = service.store.find(records.line(kind, 1, select=("created_at",)))
     oldest = (service.clock.now() - first[0].fields["created_at"]).total_seconds() if first else None
-    estimate = wait_estimate(length + 1, _service_seconds(service, kind), slots) if length else 0.0
+    estimate = _wait_estimate(service, service.standing.all_ahead(kind), slots) if length else 0.0
     return models.QueueHealth(
         length=length,
         oldest_seconds=None if oldest is None else round(max(0.0, oldest), 1),
-        estimated_wait_seconds=round(estimate, 1),
+        estimated_wait_seconds=estimate,
     )
 
 

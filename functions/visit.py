@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from enum import Enum
 
-from functions import breaker
+from functions import breaker, tickets
+from functions.claims import after_abandoned, claim, close, look
 from functions.domain import retry
 from functions.domain.submission import RunType, Status, Submission
 from functions.domain.window import TestCannotBeJudged
 from functions.gate import Gate
 from functions.judging import JudgeAway, Stopped, judge
+from functions.leases import Lease, LeaseLost
 from functions.logs import log
 from functions.ports import Conflict, Unavailable
 from functions.questions import QuestionDamaged, question_version
 from functions.service import Service
-from functions.slots import Lease, LeaseLost, after_abandoned, claim, close, issue_ticket, look
 
 
 class End(Enum):
@@ -33,10 +34,11 @@ def visit(service: Service, gate: Gate, kind: RunType) -> End:
     ended = 0
 
     def may_go_on() -> bool:
-        return service.clock.monotonic() - begun < service.rules.visit_budget and not service.draining.begun
+        in_budget = service.clock.monotonic() - begun < service.rules.visit_budget
+        return in_budget and not service.draining.begun and not _is_paused(service, kind, begun)
 
     while not ended or may_go_on():
-        taken = _wait_for_slot(service, gate, kind, wait_until=begun + service.rules.slot_wait, may_wait=not ended)
+        taken = _wait_for_slot(service, gate, kind, begun, may_wait=not ended)
         if isinstance(taken, End):
             return End.JUDGED if ended else taken
         lease: Lease | None = taken
@@ -57,7 +59,7 @@ def visit(service: Service, gate: Gate, kind: RunType) -> End:
             if away and not ended:
                 return End.JUDGE_AWAY  # this ticket is not used up: Cloud Tasks brings it again
             if away:
-                issue_ticket(service, kind, after.submission_id)
+                tickets.issue(service, kind, after.submission_id)
                 return End.JUDGED
             _tell(service, after)
             ended += 1
@@ -65,10 +67,15 @@ def visit(service: Service, gate: Gate, kind: RunType) -> End:
     return End.JUDGED
 
 
-def _wait_for_slot(service: Service, gate: Gate, kind: RunType, *, wait_until: float, may_wait: bool) -> Lease | End:
+def _is_paused(service: Service, kind: RunType, begun: float) -> bool:
+    """Pausing a queue pauses its work: visits under way too. One that came just now proves that it is not paused."""
+    return service.clock.monotonic() - begun >= tickets.PAUSE_SECONDS and bool(tickets.is_paused(service, kind))
+
+
+def _wait_for_slot(service: Service, gate: Gate, kind: RunType, begun: float, *, may_wait: bool) -> Lease | End:
     """A lease, or how the visit ends without one."""
     while True:
-        if service.draining.begun:
+        if service.draining.begun or _is_paused(service, kind, begun):
             return End.NO_SLOT
         if not breaker.judge_answers(service):
             return End.JUDGE_AWAY
@@ -82,7 +89,7 @@ def _wait_for_slot(service: Service, gate: Gate, kind: RunType, *, wait_until: f
             continue
         if lease is not None:
             return lease
-        left = wait_until - service.clock.monotonic()
+        left = begun + service.rules.slot_wait - service.clock.monotonic()
         if not may_wait or left <= 0:
             return End.NO_SLOT
         gate.wait(kind, left)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from functions.gate import Gate
+    from infra.cloud_tasks import CloudTasksTicketQueue
 
 VERSION = "0.1.0"
 
@@ -67,7 +68,7 @@ def document_store(config: Settings) -> DocumentStore:
     return FirestoreDocumentStore(firestore.Client(project=config.google_cloud_project))
 
 
-def ticket_queue(config: Settings) -> TicketQueue:
+def ticket_queue(config: Settings) -> CloudTasksTicketQueue:
     from google.cloud import tasks_v2
 
     from infra.cloud_tasks import CloudTasksTicketQueue, local_client
@@ -183,7 +184,7 @@ def gate() -> Gate:
 
     built = service()
     seed_slots(built)
-    return Gate(built.clock, lambda: free_slots(built), built.rng)
+    return Gate(built.clock, lambda: len(free_slots(built)[0]), built.rng)
 
 
 def _told_to_end() -> bool:

@@ -14,6 +14,8 @@ from functions.domain.submission import RunType
 from functions.ports import Unavailable
 
 CALL_SECONDS = 5.0
+LOOK_SECONDS = 1.0
+"""Whether a queue is paused is asked while a slot is held: nobody may wait long for it."""
 RETRY = retry.Retry(
     predicate=retry.if_exception_type(exceptions.ServiceUnavailable, exceptions.ResourceExhausted),
     initial=0.05,
@@ -68,8 +70,19 @@ class CloudTasksTicketQueue:
 
     def is_paused(self, queue: RunType) -> bool:
         with _told_plainly():
-            found = self._client.get_queue(name=f"{self._queues}/{queue}", retry=RETRY, timeout=CALL_SECONDS)
+            once_more = RETRY.with_timeout(LOOK_SECONDS)
+            found = self._client.get_queue(name=f"{self._queues}/{queue}", retry=once_more, timeout=LOOK_SECONDS)
         return bool(found.state == tasks_v2.Queue.State.PAUSED)
+
+    def pause(self, queue: RunType) -> None:
+        """Deliver nothing more until it is resumed; for operators. Raises Unavailable."""
+        with _told_plainly():
+            self._client.pause_queue(name=f"{self._queues}/{queue}", timeout=CALL_SECONDS)
+
+    def resume(self, queue: RunType) -> None:
+        """Raises Unavailable."""
+        with _told_plainly():
+            self._client.resume_queue(name=f"{self._queues}/{queue}", timeout=CALL_SECONDS)
 
 
 @contextmanager

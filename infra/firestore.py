@@ -20,8 +20,10 @@ from functions.ports import (
     Create,
     Delete,
     Document,
+    Fields,
     Put,
     Query,
+    ServerTime,
     Unavailable,
     Update,
     Write,
@@ -65,11 +67,11 @@ class FirestoreDocumentStore:
             reference = self._client.document(write.path)
             match write:
                 case Create(fields=fields):
-                    batch.create(reference, dict(fields))
+                    batch.create(reference, _content(fields))
                 case Put(fields=fields):
-                    batch.set(reference, dict(fields))
+                    batch.set(reference, _content(fields))
                 case Update(fields=fields, version=version):
-                    batch.update(reference, dict(fields), option=self._at(version))
+                    batch.update(reference, _content(fields), option=self._at(version))
                 case Delete(version=version):
                     batch.delete(reference, option=self._at(version))
         with _told_plainly():
@@ -107,6 +109,10 @@ def _can_exist(path: str) -> bool:
     document_id = path.rpartition("/")[2]
     reserved = document_id in ("", ".", "..") or re.fullmatch(r"__.*__", document_id, re.DOTALL)
     return not reserved and len(document_id.encode()) <= MOST_ID_BYTES
+
+
+def _content(fields: Fields) -> dict[str, Any]:
+    return {name: firestore.SERVER_TIMESTAMP if value is ServerTime.NOW else value for name, value in fields.items()}
 
 
 def _document(snapshot: Any) -> Document:

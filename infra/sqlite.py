@@ -22,6 +22,7 @@ from functions.ports import (
     Document,
     Fields,
     Query,
+    ServerTime,
     Unavailable,
     Update,
     Write,
@@ -85,8 +86,9 @@ class SQLiteDocumentStore:
         with self._transaction() as connection:
             connection.execute("UPDATE versions SET last = last + 1")
             version = connection.execute("SELECT last FROM versions").fetchone()[0]
+            now = datetime.now(UTC)
             for write in writes:
-                _apply(connection, write, version)
+                _apply(connection, write, version, now)
         return [version for _ in writes]
 
     def _read(self, sql: str, values: tuple[Any, ...] | list[Any]) -> list[tuple[Any, ...]]:
@@ -111,7 +113,7 @@ class SQLiteDocumentStore:
                 raise Unavailable(f"the embedded store: {error}") from error
 
 
-def _apply(connection: sqlite3.Connection, write: Write, version: int) -> None:
+def _apply(connection: sqlite3.Connection, write: Write, version: int, now: datetime) -> None:
     row = connection.execute("SELECT content, version FROM documents WHERE path = ?", (write.path,)).fetchone()
     expected = write.version if isinstance(write, (Update, Delete)) else None
     if isinstance(write, Create) and row is not None:
@@ -123,7 +125,8 @@ def _apply(connection: sqlite3.Connection, write: Write, version: int) -> None:
     if isinstance(write, Delete):
         connection.execute("DELETE FROM documents WHERE path = ?", (write.path,))
         return
-    fields = _decode(row[0]) | dict(write.fields) if isinstance(write, Update) else write.fields
+    given = {name: now if value is ServerTime.NOW else value for name, value in write.fields.items()}
+    fields = _decode(row[0]) | given if isinstance(write, Update) else given
     collection, _, document_id = write.path.rpartition("/")
     connection.execute(
         "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?)",

@@ -1,16 +1,16 @@
 """The line: in which order submissions are judged, and which of them a visit may take now.
 
-Pure decisions; `functions.slots` carries them out. A time is an aware UTC datetime, a duration a timedelta.
+Pure decisions; `functions.claims` carries them out. A time is an aware UTC datetime, a duration a timedelta.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from functions.domain.submission import RunType, Status, Submission
+from functions.domain.submission import RunType, Status
 
 RESERVED_FOR = timedelta(seconds=1)
 """How long a free slot waits for the kind that has precedence before anybody may take it (rule 4)."""
@@ -72,13 +72,24 @@ def turn(
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """A submission in a line, as much of it as the choice needs."""
+
+    submission_id: str
+    attempt_id: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
 class Lines:
-    """What a visit sees: the slots, the first few of its own line, and the first of each line."""
+    """What a visit sees: free slots, the first few of its own line, and since when the first of each line waits.
+
+    A kind is missing from ``waiting_since`` where its line is empty, or paused, or does not matter.
+    """
 
     slots: Sequence[Slot]
-    own: Sequence[Submission]
-    first_submit: Submission | None
-    first_run: Submission | None
+    own: Sequence[Waiting]
+    waiting_since: Mapping[RunType, datetime]
 
 
 def preferred_kind(slot: Slot, lines: Lines, now: datetime, run_max_wait: timedelta) -> RunType | None:
@@ -86,19 +97,25 @@ def preferred_kind(slot: Slot, lines: Lines, now: datetime, run_max_wait: timede
     if (
         slot.number == FOOT_IN_THE_DOOR
         and slot.last_kind is not RunType.RUN
-        and lines.first_run is not None
-        and now - lines.first_run.created_at >= run_max_wait
+        and RunType.RUN in lines.waiting_since
+        and now - lines.waiting_since[RunType.RUN] >= run_max_wait
     ):
         return RunType.RUN
-    return RunType.SUBMIT if lines.first_submit is not None else None
+    return RunType.SUBMIT if RunType.SUBMIT in lines.waiting_since else None
 
 
 def may_take(kind: RunType, slot: Slot, lines: Lines, now: datetime, run_max_wait: timedelta) -> bool:
-    """Whether a visit of ``kind`` may take this free slot now."""
+    """Whether a visit of ``kind`` may take this free slot now.
+
+    Where the other kind has precedence and yet nobody of it came while both the slot was free and it waited, it has
+    no ticket (slowed, or lost until the sweep): the slot is not kept for it any longer.
+    """
     if not slot.is_free(now):
         return False
     preferred = preferred_kind(slot, lines, now, run_max_wait)
-    return preferred in (None, kind) or now - slot.free_at >= RESERVED_FOR
+    if preferred is None or preferred is kind:
+        return True
+    return now - max(slot.free_at, lines.waiting_since[preferred]) >= RESERVED_FOR
 
 
 def may_go_on(kind: RunType, slot: Slot, lines: Lines, now: datetime, run_max_wait: timedelta) -> bool:
@@ -109,8 +126,8 @@ def may_go_on(kind: RunType, slot: Slot, lines: Lines, now: datetime, run_max_wa
 
 def pick(
     kind: RunType, lines: Lines, now: datetime, run_max_wait: timedelta, rng: random.Random
-) -> tuple[Slot, Submission] | None:
-    """A slot and a submission to claim, or None where there is nothing to take or no right to it.
+) -> tuple[Slot, Waiting] | None:
+    """A slot and one of the line to claim, or None where there is nothing to take or no right to it.
 
     With f slots free any of the first f in line will do, and each worker picks at random, so that they do not
     collide in step.
@@ -118,9 +135,21 @@ def pick(
     takeable = [slot for slot in lines.slots if may_take(kind, slot, lines, now, run_max_wait)]
     if not takeable or not lines.own:
         return None
-    return rng.choice(takeable), rng.choice(lines.own[: len(takeable)])
+    return rng.choice(takeable), rng.choice(candidates(lines.own[: len(takeable)]))
 
 
-def wait_estimate(position: int, service_seconds: float, slots: int) -> float:
-    """Seconds until the one at ``position`` (1 is next) starts: each slot frees up once a service time."""
-    return position * service_seconds / max(1, slots)
+def candidates(first_in_line: Sequence[Waiting]) -> list[Waiting]:
+    """Those that may be taken now: of each attempt only the first, for a student's submissions keep their order."""
+    first: dict[str, Waiting] = {}
+    for waiting in first_in_line:
+        first.setdefault(waiting.attempt_id, waiting)
+    return list(first.values())
+
+
+def wait_estimate(ahead: Mapping[RunType, int], service_seconds: Mapping[RunType, float], slots: int) -> float:
+    """Seconds until the next one behind those ``ahead`` starts, given how long one of each kind holds a slot.
+
+    All slots being busy, each of them frees up once in a service time; the last to be waited for is one in hand.
+    """
+    work = sum(number * service_seconds[kind] for kind, number in ahead.items())
+    return (work + max(service_seconds.values()) / 2) / max(1, slots)

@@ -14,6 +14,19 @@ MAX_SENDS = 3
 """How often one test is sent in one judging: a stuck test or an internal error is tried again, up to this."""
 
 
+SHORTEST_POLL_SECONDS = 0.05
+LONGEST_POLL_SECONDS = 0.5
+
+
+def poll_pause(waited: float) -> float:
+    """Seconds until the judge is asked again, where nothing has finished for ``waited`` seconds.
+
+    A fifth of the time waited so far: what is finished is seen after a tenth more of its time on average, and a long
+    test costs few calls.
+    """
+    return min(LONGEST_POLL_SECONDS, max(SHORTEST_POLL_SECONDS, waited / 5))
+
+
 class TestCannotBeJudged(Exception):
     """The judge failed on the same test MAX_SENDS times in this judging."""
 

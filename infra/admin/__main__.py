@@ -316,5 +316,80 @@ def _set_slots(service: Service, number: int) -> None:
     fail("the slots keep changing: try again")
 
 
+@cli.group(invoke_without_command=True)
+@click.option("--once", is_flag=True, help="Print the table once; as it is without a terminal.")
+@click.pass_context
+def queues(context: click.Context, once: bool) -> None:
+    """Show both queues as they stand, each second anew (Ctrl-C ends it); and pause and resume them."""
+    if context.invoked_subcommand is None:
+        from infra.admin import queues
+
+        queues.show(context.obj, once=once)
+
+
+@queues.command("pause")
+@click.argument("queue", type=click.Choice(["submit", "run"]))
+@click.pass_obj
+def pause_queue(context: Context, queue: str) -> None:
+    """Let no more of a queue be judged; what is being judged is finished, what waits keeps its place."""
+    from functions.domain.submission import RunType
+
+    context.queues.pause(RunType(queue))
+    click.echo(f"{queue} is paused")
+
+
+@queues.command("resume")
+@click.argument("queue", type=click.Choice(["submit", "run"]))
+@click.pass_obj
+def resume_queue(context: Context, queue: str) -> None:
+    """Let a paused queue go on."""
+    from functions.domain.submission import RunType
+
+    context.queues.resume(RunType(queue))
+    click.echo(f"{queue} goes on")
+
+
+class Seconds(click.ParamType[float]):
+    name = "seconds"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            seconds = float(str(value).removesuffix("s"))
+        except ValueError:
+            seconds = 0.0
+        if not 0.0 < seconds < 86_400:
+            self.fail(f"{value!r} is no time: write 0.5s, for example", param, ctx)
+        return seconds
+
+
+class Numbers(click.ParamType[tuple[int, ...]]):
+    name = "numbers"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        parts = str(value).split(",")
+        if not all(part.strip().isdigit() and 1 <= int(part) <= 100 for part in parts):
+            self.fail(f"{value!r}: write numbers from 1 to 100, as 3,8,15", param, ctx)
+        return tuple(int(part) for part in parts)
+
+
+@cli.command()
+@click.option("--students", type=click.IntRange(1, 20_000), required=True, help="So many press Submit once.")
+@click.option("--tests", type=click.IntRange(1, 1000), required=True, help="Of the question.")
+@click.option("--service", type=Seconds(), required=True, help="What one test takes at the judge, for example 0.5s.")
+@click.option("--within", type=Seconds(), default="60s", show_default=True, help="In which time they all press it.")
+@click.option("--concurrent", type=Numbers(), default="3,8,15", show_default=True, help="Machines, by their slots.")
+def capacity(students: int, tests: int, service: float, within: float, concurrent: tuple[int, ...]) -> None:
+    """Say how long students wait at an exam's end, for several numbers of slots: choose the machine before the exam.
+
+    A simulation with the service's own rules. It assumes that the judge really runs MAX_CONCURRENT_SUBMISSIONS times
+    BATCH_SIZE tests at once in the given time each.
+    """
+    from infra.admin import capacity
+
+    capacity.show(capacity.ExamEnd(students, tests, service, within), concurrent)
+
+
 if __name__ == "__main__":
     cli(prog_name="python -m infra.admin")

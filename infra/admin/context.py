@@ -12,6 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from functions.service import Service
+    from infra.cloud_tasks import CloudTasksTicketQueue
     from infra.local.environment import Stack
     from infra.settings import Settings
 
@@ -95,6 +96,13 @@ class Context:
         config = self.settings
         store = bootstrap.document_store(config) if self.deployed else environment.document_store(config)
         return bootstrap.service_for(config, store)
+
+    @cached_property
+    def queues(self) -> CloudTasksTicketQueue:
+        from infra import bootstrap, settings
+
+        settings.require(self.settings, "tasks_location")
+        return bootstrap.ticket_queue(self.settings)
 
     @property
     def url(self) -> str:

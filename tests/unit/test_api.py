@@ -341,7 +341,7 @@ def test_health_needs_no_token_and_tells_the_truth(client: Any, world: World) ->
     world.clock.seconds += 61
     busy = client.get("/health").json
     assert busy["status"] == "degraded"
-    assert busy["queues"]["submit"] == {"length": 1, "oldest_seconds": 61.0, "estimated_wait_seconds": 1.3}
+    assert busy["queues"]["submit"] == {"length": 1, "oldest_seconds": 61.0, "estimated_wait_seconds": 1.0}
     assert busy["queues"]["run"]["length"] == 1
     assert busy["judges"] == [{"name": "judge0", "state": "closed", "slots": 3}]
 

@@ -15,12 +15,31 @@ from functions.domain.checkers import default
 from functions.domain.exam import Attempt, Exam, closed_because, seconds_until_allowed
 from functions.domain.outcome import cut
 from functions.domain.scoring import Scored, counting, score
-from functions.domain.submission import RunType, Status, submission_id
+from functions.domain.submission import RunType, Status, Submission, submission_id
 from functions.domain.verdict import Ending, Execution, Verdict, overall, verdict_of
 from functions.domain.window import MAX_SENDS, TestCannotBeJudged, Window
 from tests.fakes import NOON
-from tests.unit.test_line import waiting
 
+JUDGING = Submission(
+    submission_id="s",
+    attempt_id="a",
+    exam_id="e",
+    question_id="q",
+    question_version="v",
+    student="s",
+    language="python",
+    code="",
+    stdin=None,
+    run_type=RunType.SUBMIT,
+    payload_hash="",
+    created_at=NOON,
+    turn_at=NOON,
+    total=1,
+    points=100,
+    status=Status.PROCESSING,
+    judgings=1,
+    owner="w",
+)
 WELL = Execution(Ending.WELL)
 
 
@@ -115,17 +134,15 @@ def test_the_rate_counts_the_last_minute_and_says_when_the_next_is_allowed() -> 
 
 
 def test_an_abandoned_judging_goes_a_minute_back_and_the_last_one_fails() -> None:
-    judging = replace(waiting(RunType.SUBMIT), status=Status.PROCESSING, judgings=4, owner="w")
-    again = retry.abandoned(judging, NOON, max_judgings=5, reason="why")
+    again = retry.abandoned(replace(JUDGING, judgings=4), NOON, max_judgings=5, reason="why")
     assert (again.status, again.turn_at, again.judgings) == (Status.QUEUED, NOON + timedelta(seconds=60), 4)
-    failed = retry.abandoned(replace(judging, judgings=5), NOON, max_judgings=5, reason="why")
+    failed = retry.abandoned(replace(JUDGING, judgings=5), NOON, max_judgings=5, reason="why")
     assert (failed.status, failed.failure, failed.verdict, failed.score) == (Status.FAILED, "why", None, None)
 
 
 def test_a_judging_with_the_judge_away_keeps_its_turn_and_does_not_count() -> None:
-    judging = replace(waiting(RunType.SUBMIT), status=Status.PROCESSING, judgings=1, owner="w")
-    back = retry.put_back(judging)
-    assert (back.status, back.turn_at, back.judgings, back.owner) == (Status.QUEUED, judging.turn_at, 0, None)
+    back = retry.put_back(JUDGING)
+    assert (back.status, back.turn_at, back.judgings, back.owner) == (Status.QUEUED, JUDGING.turn_at, 0, None)
 
 
 def test_the_breaker_opens_probes_one_at_a_time_and_closes() -> None:

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from functions.domain.line import Lines, Slot, may_go_on, may_take, pick, turn
-from functions.domain.submission import RunType, Status, Submission
+from functions.domain.line import Lines, Slot, Waiting, may_go_on, may_take, pick, turn
+from functions.domain.submission import RunType, Status
 from tests.fakes import NOON
 
 RUN_MAX_WAIT = timedelta(seconds=30)
@@ -20,25 +20,8 @@ def seconds(number: float) -> timedelta:
     return timedelta(seconds=number)
 
 
-def waiting(kind: RunType, arrived: float = 0.0) -> Submission:
-    moment = NOON + seconds(arrived)
-    return Submission(
-        submission_id=f"{kind}-{arrived}",
-        attempt_id="a",
-        exam_id="e",
-        question_id="q",
-        question_version="v",
-        student="s",
-        language="python",
-        code="",
-        stdin=None,
-        run_type=kind,
-        payload_hash="",
-        created_at=moment,
-        turn_at=moment,
-        total=1,
-        points=100,
-    )
+def waiting(kind: RunType, arrived: float = 0.0) -> Waiting:
+    return Waiting(f"{kind}-{arrived}", attempt_id=f"a-{arrived}", created_at=NOON + seconds(arrived))
 
 
 def slot(number: int = 2, freed: float = 0.0, last: RunType | None = None, retired: bool = False) -> Slot:
@@ -47,10 +30,10 @@ def slot(number: int = 2, freed: float = 0.0, last: RunType | None = None, retir
 
 
 def lines(kind: RunType, slots: list[Slot], submit: float | None = None, run: float | None = None) -> Lines:
-    first_submit = None if submit is None else waiting(RunType.SUBMIT, submit)
-    first_run = None if run is None else waiting(RunType.RUN, run)
-    own = [each for each in (first_submit if kind is RunType.SUBMIT else first_run,) if each is not None]
-    return Lines(slots, own, first_submit, first_run)
+    arrived = {RunType.SUBMIT: submit, RunType.RUN: run}
+    heads = {each: waiting(each, at) for each, at in arrived.items() if at is not None}
+    own = [heads[kind]] if kind in heads else []
+    return Lines(slots, own, {each: head.created_at for each, head in heads.items()})
 
 
 @pytest.mark.parametrize(
@@ -128,7 +111,7 @@ def test_a_lease_may_be_taken_over_only_a_margin_after_it_ended() -> None:
 def test_with_some_slots_free_any_of_as_many_first_in_line_may_be_picked_and_no_other() -> None:
     own = [waiting(RunType.SUBMIT, number) for number in range(5)]
     slots = [slot(1), slot(2), slot(3, freed=99)]
-    seen = Lines(slots, own, first_submit=own[0], first_run=None)
+    seen = Lines(slots, own, {RunType.SUBMIT: own[0].created_at})
     picks = [pick(RunType.SUBMIT, seen, NOON + seconds(10), RUN_MAX_WAIT, random.Random(n)) for n in range(200)]
     assert {found[0].number for found in picks if found} == {1, 2}
     assert {found[1].submission_id for found in picks if found} == {"submit-0", "submit-1"}

@@ -14,12 +14,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from functions import records
+from functions.claims import claim, close, look
 from functions.domain.line import FOOT_IN_THE_DOOR, RESERVED_FOR
 from functions.domain.submission import RunType, Status, Submission
 from functions.errors import Refusal
 from functions.intake import cancel
+from functions.leases import Lease, LeaseLost
 from functions.ports import Caller, Conflict, Query
-from functions.slots import Lease, LeaseLost, claim, close, line, look, read_slots, set_slots
+from functions.records import line
+from functions.slots import read_slots, set_slots
 from functions.sweeping import sweep
 from infra.sqlite import SQLiteDocumentStore
 from tests.fakes import World, make_world

@@ -4,38 +4,21 @@ Exit codes: 1 the port is taken, 3 programs cannot be sandboxed here.
 """
 
 import os
-import signal
-import socket
 import sys
 from functools import partial
-from threading import Event, Thread
-from types import FrameType
+from threading import Event
 
 import click
-from werkzeug.serving import WSGIRequestHandler, make_server
 
-from infra.local.judge0_runner.app import create_app
 from infra.local.judge0_runner.judge import judge
 from infra.local.judge0_runner.languages import find_languages
 from infra.local.judge0_runner.queue import Queue
 from infra.local.judge0_runner.sandbox import SandboxUnavailable, open_sandbox
-
-HOST = "127.0.0.1"
+from infra.local.judge0_runner.serving import listen, serve, until_signal
 
 UNSAFE = """\
 SANDBOX=unsafe: programs run as {user} with resource limits only. Not protected: your files and the network,
 the total memory and disk, your own process count, and cleaning up after this runner is killed."""
-
-
-class _Handler(WSGIRequestHandler):
-    """Keeps connections open and logs nothing: a request may hold tokens or a student's code."""
-
-    protocol_version = "HTTP/1.1"
-    #: Head and body are two packets: with Nagle's algorithm the second would wait 40 ms for the first one's receipt.
-    disable_nagle_algorithm = True
-
-    def log(self, type: str, message: str, *args: object) -> None:
-        pass
 
 
 @click.command()
@@ -55,18 +38,8 @@ class _Handler(WSGIRequestHandler):
 )
 def main(port: int, count: int | None, max_queue_size: int, auth_token: str | None, kind: str) -> None:
     """A Judge0-compatible runner for this machine."""
-    stop = Event()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGINT, on_signal)
-    try:
-        listener = socket.create_server((HOST, port), backlog=128)
-    except OSError as error:
-        click.echo(f"cannot listen on {HOST}:{port}: {os.strerror(error.errno or 0)}", err=True)
-        sys.exit(1)
+    stop = until_signal()
+    listener = listen(port)
     try:
         sandbox = open_sandbox(kind)
     except SandboxUnavailable as unavailable:
@@ -77,23 +50,9 @@ def main(port: int, count: int | None, max_queue_size: int, auth_token: str | No
     queue = Queue(
         partial(judge, sandbox=sandbox, shutdown=shutdown), count or 2 * (os.cpu_count() or 1), max_queue_size
     )
-    app = create_app(languages, queue, max_queue_size, auth_token)
-    server = make_server(HOST, port, app, threaded=True, request_handler=_Handler, fd=listener.fileno())
     if kind == "unsafe":
         click.echo(UNSAFE.format(user="uid 65534" if sandbox.uid else "you"))
-    queue.start()
-    serving = Thread(target=server.serve_forever, name="http")
-    serving.start()
-    click.echo(
-        f"ready http://{HOST}:{listener.getsockname()[1]} ({', '.join(language.name for language in languages)})"
-    )
-    sys.stdout.flush()
-    stop.wait()
-    shutdown.set()
-    queue.stop()
-    server.shutdown()
-    server.server_close()
-    listener.close()
+    serve(listener, languages, queue, max_queue_size, auth_token, stop, before_stopping=shutdown.set)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,208 @@
+"""Taking a slot with a submission, and finishing it: the conditional batches by which a submission is judged once."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from functions import records, tickets
+from functions.domain import retry
+from functions.domain.line import FOOT_IN_THE_DOOR, Lines, Slot, Waiting, candidates, may_go_on, pick
+from functions.domain.submission import RunType, Status, Submission
+from functions.leases import Lease
+from functions.logs import log
+from functions.ports import Conflict, Update, Write
+from functions.service import Service
+from functions.slots import free_slots
+
+WIDTHS = (1, 4, 16)
+"""Among how many of the first in line the holder of a slot chooses the next one, try by try.
+
+The head of the line is everybody's choice. Where another holder took it, as many as there are rivals will do: each
+holds a slot, so the first of the line are all about to be taken.
+"""
+ABANDONED = "Its judging was abandoned or failed too often."
+
+
+@dataclass(frozen=True)
+class Look:
+    """The line as one reading found it, with the versions of the slots that a claim is conditional on."""
+
+    kind: RunType
+    lines: Lines
+    versions: Mapping[str, object]
+
+
+def look(service: Service, kind: RunType) -> Look | None:
+    """What a visit of ``kind`` sees; None where its line is empty."""
+    own = _first_of(service, kind, WIDTHS[-1])
+    if not own:
+        return None
+    return _look(service, kind, own, *free_slots(service))
+
+
+def _first_of(service: Service, kind: RunType, width: int) -> list[Waiting]:
+    found = service.store.find(records.line(kind, width, select=records.WAITING))
+    return [records.waiting_of(document) for document in found]
+
+
+def _look(
+    service: Service, kind: RunType, own: Sequence[Waiting], slots: Sequence[Slot], versions: Mapping[str, object]
+) -> Look:
+    other_kind = RunType.RUN if kind is RunType.SUBMIT else RunType.SUBMIT
+    waiting_since = {kind: own[0].created_at}
+    if _other_line_matters(kind, slots):
+        other = _waiting_since(service, other_kind)
+        if other is not None:
+            waiting_since[other_kind] = other
+    return Look(kind, Lines(slots, own, waiting_since), versions)
+
+
+def _other_line_matters(kind: RunType, slots: Sequence[Slot]) -> bool:
+    """A Run must know whether a Submit waits; a Submit asks only where slot 1 might be a Run's."""
+    if kind is RunType.RUN:
+        return bool(slots)
+    return any(slot.number == FOOT_IN_THE_DOOR and slot.last_kind is not RunType.RUN for slot in slots)
+
+
+def _waiting_since(service: Service, kind: RunType) -> datetime | None:
+    """When the first in this line arrived; None where nobody waits, or where its queue is paused: it has no visits."""
+    heads = service.store.find(records.line(kind, 1, select=("created_at",)))
+    if not heads or tickets.is_paused(service, kind):
+        return None
+    arrived: datetime = heads[0].fields["created_at"]
+    return arrived
+
+
+def claim(service: Service, seen: Look) -> Lease | None:
+    """Take a slot and one of the first in line in one batch.
+
+    None where there is no right to a slot now; raises Conflict where somebody else was faster: look again.
+    """
+    now = service.clock.now()
+    run_max_wait = timedelta(seconds=service.rules.run_max_wait)
+    picked = pick(seen.kind, seen.lines, now, run_max_wait, service.rng)
+    if picked is None:
+        return None
+    slot, waiting = picked
+    lease, writes = _taking(service, slot, seen.versions[records.slot_path(slot.number)], waiting)
+    dead = _left_behind(service, slot)
+    if dead is not None:
+        writes.append(dead[1])
+    lease.version = _commit_taking(service, lease, writes)
+    if dead is not None:
+        after_abandoned(service, dead[0])
+    return lease
+
+
+def _taking(service: Service, slot: Slot, version: object, waiting: Waiting) -> tuple[Lease, list[Write]]:
+    """The lease that the writes would give. Raises Conflict where the submission waits no longer."""
+    submission_path = records.submission_path(waiting.submission_id)
+    document = service.store.get(submission_path)[0]
+    if document is None or document.fields["status"] != Status.QUEUED:
+        raise Conflict(f"{submission_path} was taken")
+    submission = records.submission_of(document)
+    now, begun = service.clock.now(), service.clock.monotonic()
+    owner = uuid.uuid4().hex
+    taken = replace(
+        slot.leased(now, service.rules.lease, service.rules.margin),
+        owner=owner,
+        submission_id=submission.submission_id,
+        last_kind=submission.run_type,
+    )
+    started = replace(
+        submission,
+        status=Status.PROCESSING,
+        started_at=now,
+        finished_tests=0,
+        judgings=submission.judgings + 1,
+        owner=owner,
+    )
+    writes: list[Write] = [
+        Update(records.slot_path(slot.number), records.lease_fields(taken), version),
+        Update(submission_path, records.submission_changes(submission, started), document.version),
+    ]
+    return Lease(service, taken, None, started, begun), writes
+
+
+def _commit_taking(service: Service, lease: Lease, writes: list[Write]) -> object:
+    try:
+        return service.store.commit(*writes)[0]
+    except Conflict:
+        # The first answer of our own commit may have been lost: then the slot bears our token.
+        document = service.store.get(records.slot_path(lease.slot.number))[0]
+        if document is None or document.fields["owner"] != lease.slot.owner:
+            raise
+        return document.version
+
+
+def _left_behind(service: Service, slot: Slot) -> tuple[Submission, Update] | None:
+    """The submission that a dead worker left on this expired slot, with the write that puts it back in line."""
+    if slot.submission_id is None:
+        return None
+    document = service.store.get(records.submission_path(slot.submission_id))[0]
+    if document is None:
+        return None
+    left = records.submission_of(document)
+    if left.status is not Status.PROCESSING or left.owner != slot.owner:
+        return None
+    return abandoning(service, left, document.version)
+
+
+def abandoning(service: Service, submission: Submission, version: object) -> tuple[Submission, Update]:
+    after = retry.abandoned(submission, service.clock.now(), service.rules.max_judgings, ABANDONED)
+    path = records.submission_path(submission.submission_id)
+    return after, Update(path, records.submission_changes(submission, after), version)
+
+
+def after_abandoned(service: Service, submission: Submission) -> None:
+    """Tell of it, and give it a ticket: the one it came with may be used up."""
+    log("warning", "judging_abandoned", "A judging was abandoned.", submission, judgings=submission.judgings)
+    if submission.status is Status.QUEUED:
+        tickets.issue(service, submission.run_type, submission.submission_id)
+
+
+def close(service: Service, lease: Lease, after: Submission, *, go_on: bool) -> Lease | None:
+    """Write what came of the judging, and in the same batch claim the next of that line or give the slot back.
+
+    Returns the lease on the next one, or None where the slot was given back. Raises LeaseLost.
+    """
+    path = records.submission_path(after.submission_id)
+    result = Update(path, records.submission_changes(lease.submission, after))
+    for width in WIDTHS if go_on else ():
+        waiting = _next_of(service, lease, width)
+        if not waiting:
+            break
+        try:
+            following, writes = _taking(service, lease.slot, lease.version, service.rng.choice(waiting))
+            following.version = _commit_taking(service, following, [*writes, result])
+        except Conflict:
+            lease.reread()  # still ours: then somebody else took the candidate, or an operator changed the slot
+            continue
+        return following
+
+    slot_path = records.slot_path(lease.slot.number)
+    while True:
+        released = records.lease_fields(lease.slot.released(service.clock.now()))
+        try:
+            service.store.commit(Update(slot_path, released, lease.version), result)
+        except Conflict:
+            document = service.store.get(path)[0]
+            if document is not None and records.submission_of(document) == after:
+                return None  # our own commit, its first answer lost
+            lease.reread()
+            continue
+        return None
+
+
+def _next_of(service: Service, lease: Lease, width: int) -> list[Waiting]:
+    """What the holder of a slot may go on with: nothing where its line is empty or somebody has precedence."""
+    kind = lease.submission.run_type
+    own = _first_of(service, kind, width)
+    if lease.slot.retired or not own:
+        return []
+    lines = _look(service, kind, own, [lease.slot], {}).lines
+    run_max_wait = timedelta(seconds=service.rules.run_max_wait)
+    return candidates(own) if may_go_on(kind, lease.slot, lines, service.clock.now(), run_max_wait) else []

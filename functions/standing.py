@@ -1,0 +1,122 @@
+"""How the lines stand: each place in them, for the price of what changed.
+
+A process keeps both lines' sort keys in memory. At most once a second, and only when somebody asks, it reads what came
+into a line or left it since the last reading, and answers by bisection: the cost of a poll does not grow with the
+length of the line (design, rule 9).
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left, insort
+from datetime import UTC, datetime, timedelta
+
+from functions import records
+from functions.domain.submission import RunType, Status
+from functions.ports import Clock, Condition, DocumentStore, Query
+
+FRESH_SECONDS = 1.0
+"""How old an answer may be."""
+OVERLAP = timedelta(seconds=2)
+"""How far each reading goes back behind the newest change known: the store's stamps are not quite in commit order."""
+MEND_SECONDS = 10.0
+"""How often keys that stand before the real head of a line are dropped, should a change have been missed after all."""
+RELOAD_SECONDS = 60.0
+"""After so long without a question the lines are read anew, instead of all that happened in between."""
+SINCE_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+Key = tuple[datetime, str]
+"""(turn_at, submission id), the order of taking: ties are broken by id, as in the store."""
+
+
+class Standing:
+    def __init__(self, store: DocumentStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._lines: dict[RunType, list[Key]] = {kind: [] for kind in RunType}
+        self._places: dict[str, tuple[RunType, Key]] = {}
+        self._newest = SINCE_EVER
+        self._read_at: float | None = None
+        self._mended_at = 0.0
+
+    def length(self, kind: RunType) -> int:
+        """How many wait. Raises Unavailable."""
+        with self._lock:
+            self._refresh()
+            return len(self._lines[kind])
+
+    def ahead(self, kind: RunType, turn_at: datetime, submission_id: str) -> dict[RunType, int]:
+        """How many of each kind are taken before this waiting one. Raises Unavailable.
+
+        One that came since the last reading is noted, so that those of a burst do not all get the same place.
+        """
+        with self._lock:
+            self._refresh()
+            key = (turn_at, submission_id)
+            if submission_id not in self._places:
+                self._note(kind, key)
+            return self._before(kind, bisect_left(self._lines[kind], key))
+
+    def all_ahead(self, kind: RunType) -> dict[RunType, int]:
+        """How many of each kind are taken before one that would come last in this line now. Raises Unavailable."""
+        with self._lock:
+            self._refresh()
+            return self._before(kind, len(self._lines[kind]))
+
+    def _before(self, kind: RunType, own: int) -> dict[RunType, int]:
+        """All Submits are taken before any Run."""
+        return {kind: own} if kind is RunType.SUBMIT else {kind: own, RunType.SUBMIT: len(self._lines[RunType.SUBMIT])}
+
+    def _refresh(self) -> None:
+        now = self._clock.monotonic()
+        age = None if self._read_at is None else now - self._read_at
+        if age is not None and age < FRESH_SECONDS:
+            return
+        if age is None or age >= RELOAD_SECONDS:
+            self._load()
+            self._mended_at = now
+        else:
+            self._follow()
+            if now - self._mended_at >= MEND_SECONDS:
+                self._mend()
+                self._mended_at = now
+        self._read_at = now
+
+    def _load(self) -> None:
+        """Both lines whole. The newest change is read first: what changes meanwhile is read again afterwards."""
+        last = self._store.find(
+            Query(records.SUBMISSIONS, order_by=(("changed_at", True),), limit=1, select=("changed_at",))
+        )
+        self._newest = last[0].fields["changed_at"] if last else SINCE_EVER
+        self._places.clear()
+        for kind in RunType:
+            found = self._store.find(records.line(kind, select=("turn_at",)))
+            self._lines[kind] = [(each.fields["turn_at"], each.document_id) for each in found]
+            self._places |= {key[1]: (kind, key) for key in self._lines[kind]}
+
+    def _follow(self) -> None:
+        since: tuple[Condition, ...] = (("changed_at", ">=", self._newest - OVERLAP),)
+        select = ("status", "run_type", "turn_at", "changed_at")
+        for document in self._store.find(Query(records.SUBMISSIONS, since, select=select)):
+            fields = document.fields
+            self._newest = max(self._newest, fields["changed_at"])
+            self._forget(document.document_id)
+            if fields["status"] == Status.QUEUED:
+                self._note(RunType(fields["run_type"]), (fields["turn_at"], document.document_id))
+
+    def _note(self, kind: RunType, key: Key) -> None:
+        insort(self._lines[kind], key)
+        self._places[key[1]] = (kind, key)
+
+    def _forget(self, submission_id: str) -> None:
+        if submission_id in self._places:
+            kind, key = self._places.pop(submission_id)
+            del self._lines[kind][bisect_left(self._lines[kind], key)]
+
+    def _mend(self) -> None:
+        for kind, line in self._lines.items():
+            head = self._store.find(records.line(kind, 1, select=("turn_at",)))
+            first = bisect_left(line, (head[0].fields["turn_at"], head[0].document_id)) if head else len(line)
+            for _, submission_id in line[:first]:
+                self._forget(submission_id)

@@ -1,0 +1,153 @@
+"""The line with a virtual clock: the service's own rules, and no time spent.
+
+What the rules decide is decided by `functions.domain` here too; only the world around them is played: visits are
+there whenever somebody waits, and every call takes CALL_SECONDS.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from functions.domain.line import RESERVED_FOR, Lines, Slot, Waiting, may_go_on, pick
+from functions.domain.submission import RunType
+from functions.domain.verdict import Ending, Execution
+from functions.domain.window import Window, poll_pause
+from functions.service import Rules
+
+BEGIN = datetime(2000, 1, 1, tzinfo=UTC)
+NEVER = BEGIN + timedelta(days=36500)
+CALL_SECONDS = 0.01
+"""What a call to the judge or the store takes."""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """Somebody presses a button ``at`` seconds; ``judging`` seconds are what it will take."""
+
+    at: float
+    judging: float
+    kind: RunType = RunType.SUBMIT
+    attempt_id: str = ""
+
+
+@dataclass(frozen=True)
+class Stay:
+    """What became of an arrival, in seconds."""
+
+    arrived: float
+    started: float
+    finished: float
+
+    @property
+    def in_line(self) -> float:
+        return self.started - self.arrived
+
+    @property
+    def judging(self) -> float:
+        return self.finished - self.started
+
+    @property
+    def in_all(self) -> float:
+        return self.finished - self.arrived
+
+
+def judging_seconds(tests: int, test_seconds: float, batch_size: int) -> float:
+    """How long one submission holds a slot: the rolling window of `functions.judging`, each test taking the same."""
+    window = Window(tests, batch_size, deadline_seconds=float("inf"))
+    now = changed_at = 0.0
+    done_at: dict[str, float] = {}
+    while not window.complete:
+        if to_send := window.to_send():
+            now += CALL_SECONDS
+            for index in to_send:
+                window.sent(index, str(index), now)
+                done_at[str(index)] = now + test_seconds
+            changed_at = now
+        now += poll_pause(now - changed_at) + CALL_SECONDS
+        finished = len(window.done)
+        for token in window.tokens:
+            window.polled(token, Execution(Ending.WELL) if done_at[token] <= now else None, now)
+        if len(window.done) > finished:
+            changed_at = now
+    return now
+
+
+class _Line:
+    """The state of the play. An arrival is known by its place in ``arrivals``; the lines keep the order of taking."""
+
+    def __init__(self, arrivals: Sequence[Arrival], slots: int, rules: Rules, rng: random.Random) -> None:
+        self.arrivals = arrivals
+        self.run_max_wait = timedelta(seconds=rules.run_max_wait)
+        self.rng = rng
+        self.slots = {number: Slot(number, BEGIN, BEGIN) for number in range(1, slots + 1)}
+        self.lines: dict[RunType, list[Waiting]] = {kind: [] for kind in RunType}
+        self.started: dict[int, float] = {}
+
+    def arrive(self, number: int) -> None:
+        arrival = self.arrivals[number]
+        waiting = Waiting(str(number), arrival.attempt_id or str(number), _time(arrival.at))
+        self.lines[arrival.kind].append(waiting)
+
+    def seen(self, kind: RunType, slots: Sequence[Slot]) -> Lines:
+        since = {each: line[0].created_at for each, line in self.lines.items() if line}
+        return Lines(slots, self.lines[kind][: max(1, len(slots))], since)
+
+    def take(self, kind: RunType, now: float) -> tuple[Slot, Waiting] | None:
+        free = [slot for slot in self.slots.values() if slot.is_free(_time(now))]
+        return pick(kind, self.seen(kind, free), _time(now), self.run_max_wait, self.rng)
+
+    def start(self, kind: RunType, slot: Slot, waiting: Waiting, now: float) -> int:
+        number = int(waiting.submission_id)
+        self.lines[kind].remove(waiting)
+        self.started[number] = now
+        self.slots[slot.number] = Slot(slot.number, NEVER, NEVER, last_kind=kind)
+        return number
+
+    def release(self, kind: RunType, slot: int, now: float) -> Waiting | None:
+        """The holder of a slot is done: the next one where it goes on, else None and the slot is free."""
+        self.slots[slot] = freed = Slot(slot, _time(now), _time(now), last_kind=kind)
+        seen = self.seen(kind, [freed])
+        goes_on = seen.own and may_go_on(kind, freed, seen, _time(now), self.run_max_wait)
+        return seen.own[0] if goes_on else None
+
+
+def simulate(arrivals: Sequence[Arrival], slots: int, rules: Rules, rng: random.Random) -> list[Stay]:
+    """How long each arrival stays, in their order."""
+    line = _Line(arrivals, slots, rules, rng)
+    ties = itertools.count()
+    # (when, tie, the arrival or None for a second look, the slot that it leaves)
+    events: list[tuple[float, int, int | None, int | None]] = [
+        (arrival.at, next(ties), number, None) for number, arrival in enumerate(arrivals)
+    ]
+    heapq.heapify(events)
+    finished: dict[int, float] = {}
+
+    def start(kind: RunType, slot: Slot, waiting: Waiting, now: float) -> None:
+        number = line.start(kind, slot, waiting, now)
+        heapq.heappush(events, (now + arrivals[number].judging, next(ties), number, slot.number))
+
+    while events:
+        now, _, number, leaves = heapq.heappop(events)
+        if number is not None and leaves is not None:
+            finished[number] = now
+            kind = arrivals[number].kind
+            following = line.release(kind, leaves, now)
+            if following is not None:
+                start(kind, line.slots[leaves], following, now)
+        elif number is not None:
+            line.arrive(number)
+        for kind in (RunType.SUBMIT, RunType.RUN):
+            while taken := line.take(kind, now):
+                start(kind, *taken, now)
+        if any(line.lines.values()) and any(slot.is_free(_time(now)) for slot in line.slots.values()):
+            heapq.heappush(events, (now + RESERVED_FOR.total_seconds(), next(ties), None, None))
+    return [Stay(arrival.at, line.started[n], finished[n]) for n, arrival in enumerate(arrivals)]
+
+
+def _time(seconds: float) -> datetime:
+    return BEGIN + timedelta(seconds=seconds)
