@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test check check-terraform format lock clean
+.PHONY: help install run test check check-terraform bench-line format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -22,6 +22,9 @@ run: .venv/installed ## Start the whole service on 127.0.0.1, with sample questi
 
 test: .venv/installed ## Run every test suite, on its own stack and free ports
 	@$(BIN)/python -m pytest
+
+bench-line: .venv/installed ## Measure how well the line is served: busy slots, waits, estimates (5 minutes)
+	@$(BIN)/python -m tests.bench.line
 
 check: .venv/installed check-terraform ## Lint, types, import rules, Terraform
 	@$(BIN)/ruff check .

@@ -11,36 +11,46 @@ from functions import records, tickets
 from functions.domain import retry
 from functions.domain.line import FOOT_IN_THE_DOOR, Lines, Slot, Waiting, candidates, may_go_on, pick
 from functions.domain.submission import RunType, Status, Submission
+from functions.keeping import keep
 from functions.leases import Lease
 from functions.logs import log
 from functions.ports import Conflict, Update, Write
 from functions.service import Service
 from functions.slots import free_slots
 
-WIDTHS = (1, 4, 16)
-"""Among how many of the first in line the holder of a slot chooses the next one, try by try.
-
-The head of the line is everybody's choice. Where another holder took it, as many as there are rivals will do: each
-holds a slot, so the first of the line are all about to be taken.
-"""
+WIDTH = 16
+"""How much of the head of a line a visit looks at that may take any free slot."""
+WIDTHS = (4, 16, 16)
+"""And the holder of a slot that goes on with the next one, try by try, where others were faster."""
 ABANDONED = "Its judging was abandoned or failed too often."
 
 
 @dataclass(frozen=True)
 class Look:
-    """The line as one reading found it, with the versions of the slots that a claim is conditional on."""
+    """The line as one reading found it, with the versions of the slots that a claim is conditional on.
+
+    Visits of one process that come together share it; ``gone`` is what they have claimed of it, as paths.
+    """
 
     kind: RunType
     lines: Lines
     versions: Mapping[str, object]
+    gone: set[str]
 
 
 def look(service: Service, kind: RunType) -> Look | None:
     """What a visit of ``kind`` sees; None where its line is empty."""
-    own = _first_of(service, kind, WIDTHS[-1])
+    return keep(service, f"look {kind}", 0.0, lambda: _look(service, kind))
+
+
+def _look(service: Service, kind: RunType) -> Look | None:
+    with service.lock:
+        gone = set(service.claiming)
+    own = _first_of(service, kind, WIDTH)
     if not own:
         return None
-    return _look(service, kind, own, *free_slots(service))
+    slots, versions = free_slots(service)
+    return Look(kind, Lines(slots, own, _arrivals(service, kind, own, slots)), versions, gone)
 
 
 def _first_of(service: Service, kind: RunType, width: int) -> list[Waiting]:
@@ -48,16 +58,17 @@ def _first_of(service: Service, kind: RunType, width: int) -> list[Waiting]:
     return [records.waiting_of(document) for document in found]
 
 
-def _look(
-    service: Service, kind: RunType, own: Sequence[Waiting], slots: Sequence[Slot], versions: Mapping[str, object]
-) -> Look:
-    other_kind = RunType.RUN if kind is RunType.SUBMIT else RunType.SUBMIT
-    waiting_since = {kind: own[0].created_at}
+def _arrivals(
+    service: Service, kind: RunType, own: Sequence[Waiting], slots: Sequence[Slot]
+) -> dict[RunType, list[datetime]]:
+    """When the first of each line arrived; the other line is asked only where it matters for these slots."""
+    other = RunType.RUN if kind is RunType.SUBMIT else RunType.SUBMIT
+    arrivals = {kind: [waiting.created_at for waiting in own]}
     if _other_line_matters(kind, slots):
-        other = _waiting_since(service, other_kind)
-        if other is not None:
-            waiting_since[other_kind] = other
-    return Look(kind, Lines(slots, own, waiting_since), versions)
+        heads = service.store.find(records.line(other, len(slots), select=("created_at",)))
+        if heads and not tickets.is_paused(service, other):  # a paused line has no visits: nothing is kept for it
+            arrivals[other] = [head.fields["created_at"] for head in heads]
+    return arrivals
 
 
 def _other_line_matters(kind: RunType, slots: Sequence[Slot]) -> bool:
@@ -67,34 +78,51 @@ def _other_line_matters(kind: RunType, slots: Sequence[Slot]) -> bool:
     return any(slot.number == FOOT_IN_THE_DOOR and slot.last_kind is not RunType.RUN for slot in slots)
 
 
-def _waiting_since(service: Service, kind: RunType) -> datetime | None:
-    """When the first in this line arrived; None where nobody waits, or where its queue is paused: it has no visits."""
-    heads = service.store.find(records.line(kind, 1, select=("created_at",)))
-    if not heads or tickets.is_paused(service, kind):
-        return None
-    arrived: datetime = heads[0].fields["created_at"]
-    return arrived
-
-
 def claim(service: Service, seen: Look) -> Lease | None:
     """Take a slot and one of the first in line in one batch.
 
     None where there is no right to a slot now; raises Conflict where somebody else was faster: look again.
     """
-    now = service.clock.now()
-    run_max_wait = timedelta(seconds=service.rules.run_max_wait)
-    picked = pick(seen.kind, seen.lines, now, run_max_wait, service.rng)
+    picked = _choose(service, seen)
     if picked is None:
         return None
     slot, waiting = picked
-    lease, writes = _taking(service, slot, seen.versions[records.slot_path(slot.number)], waiting)
-    dead = _left_behind(service, slot)
-    if dead is not None:
-        writes.append(dead[1])
-    lease.version = _commit_taking(service, lease, writes)
+    try:
+        lease, writes = _taking(service, slot, seen.versions[records.slot_path(slot.number)], waiting)
+        dead = _left_behind(service, slot)
+        if dead is not None:
+            writes.append(dead[1])
+        lease.version = _commit_taking(service, lease, writes)
+    finally:
+        _let_go(service, slot, waiting)
     if dead is not None:
         after_abandoned(service, dead[0])
     return lease
+
+
+def _choose(service: Service, seen: Look) -> tuple[Slot, Waiting] | None:
+    """A slot and one of the line that no other visit of this process is claiming."""
+    run_max_wait = timedelta(seconds=service.rules.run_max_wait)
+    with service.lock:
+        gone = seen.gone | service.claiming
+        slots = [slot for slot in seen.lines.slots if records.slot_path(slot.number) not in gone]
+        own = [waiting for waiting in seen.lines.own if records.submission_path(waiting.submission_id) not in gone]
+        left = replace(seen.lines, slots=slots, own=own)
+        picked = pick(seen.kind, left, service.clock.now(), run_max_wait, service.rng)
+        if picked is not None:
+            paths = _paths(*picked)
+            service.claiming.update(paths)
+            seen.gone.update(paths)
+    return picked
+
+
+def _let_go(service: Service, slot: Slot, waiting: Waiting) -> None:
+    with service.lock:
+        service.claiming.difference_update(_paths(slot, waiting))
+
+
+def _paths(slot: Slot, waiting: Waiting) -> tuple[str, str]:
+    return records.slot_path(slot.number), records.submission_path(waiting.submission_id)
 
 
 def _taking(service: Service, slot: Slot, version: object, waiting: Waiting) -> tuple[Lease, list[Write]]:
@@ -172,15 +200,17 @@ def close(service: Service, lease: Lease, after: Submission, *, go_on: bool) -> 
     path = records.submission_path(after.submission_id)
     result = Update(path, records.submission_changes(lease.submission, after))
     for width in WIDTHS if go_on else ():
-        waiting = _next_of(service, lease, width)
-        if not waiting:
+        waiting = _choose_next(service, lease, width)
+        if waiting is None:
             break
         try:
-            following, writes = _taking(service, lease.slot, lease.version, service.rng.choice(waiting))
+            following, writes = _taking(service, lease.slot, lease.version, waiting)
             following.version = _commit_taking(service, following, [*writes, result])
         except Conflict:
             lease.reread()  # still ours: then somebody else took the candidate, or an operator changed the slot
             continue
+        finally:
+            _let_go(service, lease.slot, waiting)
         return following
 
     slot_path = records.slot_path(lease.slot.number)
@@ -197,12 +227,22 @@ def close(service: Service, lease: Lease, after: Submission, *, go_on: bool) -> 
         return None
 
 
-def _next_of(service: Service, lease: Lease, width: int) -> list[Waiting]:
-    """What the holder of a slot may go on with: nothing where its line is empty or somebody has precedence."""
-    kind = lease.submission.run_type
+def _choose_next(service: Service, lease: Lease, width: int) -> Waiting | None:
+    """What the holder of a slot may go on with: nothing where its line is empty or somebody has precedence.
+
+    The first of the line, if no other visit of this process is about to take it. The head is everybody's choice, so
+    after a collision it is any of the first few: each rival holds a slot, so those are all about to be taken.
+    """
+    kind, slot = lease.submission.run_type, lease.slot
     own = _first_of(service, kind, width)
-    if lease.slot.retired or not own:
-        return []
-    lines = _look(service, kind, own, [lease.slot], {}).lines
-    run_max_wait = timedelta(seconds=service.rules.run_max_wait)
-    return candidates(own) if may_go_on(kind, lease.slot, lines, service.clock.now(), run_max_wait) else []
+    if slot.retired or not own:
+        return None
+    lines = Lines([slot], own, _arrivals(service, kind, own, [slot]))
+    if not may_go_on(kind, slot, lines, service.clock.now(), timedelta(seconds=service.rules.run_max_wait)):
+        return None
+    with service.lock:
+        left = [each for each in candidates(own) if records.submission_path(each.submission_id) not in service.claiming]
+        chosen = (left[0] if width == WIDTHS[0] else service.rng.choice(left)) if left else None
+        if chosen is not None:
+            service.claiming.update(_paths(slot, chosen))
+    return chosen

@@ -1,8 +1,9 @@
-"""Remembering in the process for a few seconds what many requests ask for."""
+"""Remembering in the process for a few seconds what many requests ask for, and asking once where they ask together."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import TypeVar, cast
 
 from functions.service import Service
@@ -14,21 +15,32 @@ MOST_KEPT = 1024
 
 
 def keep(service: Service, key: str, seconds: float, read: Callable[[], T]) -> T:
-    """The value of ``key``, read anew where it is older than ``seconds``. Two threads may read it at once."""
+    """The value of ``key``, read anew where its reading began more than ``seconds`` ago.
+
+    Who comes while it is being read waits for that reading, and gets its error too.
+    """
     now = service.clock.monotonic()
+    mine: Future[object] = Future()
     with service.lock:
-        entry = service.kept.get(key)
-    if entry is not None and now - entry[0] < seconds:
-        return cast(T, entry[1])
-    value = read()
-    with service.lock:
-        service.kept.pop(key, None)
-        service.kept[key] = (now, value)
-        while len(service.kept) > MOST_KEPT:
-            del service.kept[next(iter(service.kept))]
-    return value
+        begun, reading = service.kept.get(key, (now, mine))
+        if reading.done() and now - begun >= seconds:
+            begun, reading = now, mine
+        if reading is mine:
+            service.kept.pop(key, None)
+            service.kept[key] = (now, mine)
+            while len(service.kept) > MOST_KEPT:
+                del service.kept[next(iter(service.kept))]
+    if reading is mine:
+        try:
+            mine.set_result(read())
+        except BaseException as error:
+            forget(service, key, mine)
+            mine.set_exception(error)
+    return cast(T, reading.result())
 
 
-def forget(service: Service, key: str) -> None:
+def forget(service: Service, key: str, reading: Future[object] | None = None) -> None:
+    """Have the next one read ``key`` anew; with ``reading`` only where that one is what is kept."""
     with service.lock:
-        service.kept.pop(key, None)
+        if reading is None or service.kept.get(key, (0.0, None))[1] is reading:
+            service.kept.pop(key, None)

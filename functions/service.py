@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
@@ -77,9 +78,11 @@ class Service:
     draining: Draining
     rng: random.Random = field(default_factory=random.Random)
     lock: threading.Lock = field(default_factory=threading.Lock)
-    """Guards ``kept``; never held across a call to the outside."""
-    kept: dict[str, tuple[float, object]] = field(default_factory=dict)
-    """What this process remembers for a while: key -> (monotonic time of reading, value)."""
+    """Guards ``kept`` and ``claiming``; never held across a call to the outside."""
+    kept: dict[str, tuple[float, Future[object]]] = field(default_factory=dict)
+    """What this process remembers for a while: key -> (monotonic time when its reading began, the value)."""
+    claiming: set[str] = field(default_factory=set)
+    """The paths of what visits of this process are about to claim, so that they do not collide."""
 
     @cached_property
     def standing(self) -> Standing:

@@ -58,6 +58,11 @@ class Standing:
                 self._note(kind, key)
             return self._before(kind, bisect_left(self._lines[kind], key))
 
+    def age(self) -> float:
+        """Seconds since the lines were read, at most FRESH_SECONDS where somebody asks them."""
+        with self._lock:
+            return 0.0 if self._read_at is None else self._clock.monotonic() - self._read_at
+
     def all_ahead(self, kind: RunType) -> dict[RunType, int]:
         """How many of each kind are taken before one that would come last in this line now. Raises Unavailable."""
         with self._lock:

@@ -24,7 +24,7 @@ from functions.slots import read_slots
 
 POLL_AFTER_SECONDS = 2
 HEALTH_SECONDS = 1.0
-SERVICE_TIME_SECONDS = 10.0
+SERVICE_TIME_SECONDS = 5.0
 SERVICE_TIME_OF = 20
 """Over how many of the latest judgings the expected service time is the mean."""
 FIRST_GUESS_SECONDS = 2.0
@@ -93,8 +93,9 @@ def submission(service: Service, shown: Submission) -> models.SubmissionView:
 
 
 def _wait_estimate(service: Service, ahead: Mapping[RunType, int], slots: int) -> float:
+    """Seconds from now: the line has moved on since it was read."""
     service_seconds = {kind: _service_seconds(service, kind) for kind in ahead}
-    return round(wait_estimate(ahead, service_seconds, slots), 1)
+    return round(max(0.0, wait_estimate(ahead, service_seconds, slots) - service.standing.age()), 1)
 
 
 def _service_seconds(service: Service, kind: RunType) -> float:

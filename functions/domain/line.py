@@ -82,14 +82,15 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Lines:
-    """What a visit sees: free slots, the first few of its own line, and since when the first of each line waits.
+    """What a visit sees: free slots by number, the first few of its own line, and when those of each line arrived.
 
-    A kind is missing from ``waiting_since`` where its line is empty, or paused, or does not matter.
+    A kind is missing from ``arrivals`` where its line is empty, or paused, or does not matter. Of the other kind as
+    many are known as there are slots.
     """
 
     slots: Sequence[Slot]
     own: Sequence[Waiting]
-    waiting_since: Mapping[RunType, datetime]
+    arrivals: Mapping[RunType, Sequence[datetime]]
 
 
 def preferred_kind(slot: Slot, lines: Lines, now: datetime, run_max_wait: timedelta) -> RunType | None:
@@ -97,25 +98,34 @@ def preferred_kind(slot: Slot, lines: Lines, now: datetime, run_max_wait: timede
     if (
         slot.number == FOOT_IN_THE_DOOR
         and slot.last_kind is not RunType.RUN
-        and RunType.RUN in lines.waiting_since
-        and now - lines.waiting_since[RunType.RUN] >= run_max_wait
+        and RunType.RUN in lines.arrivals
+        and now - lines.arrivals[RunType.RUN][0] >= run_max_wait
     ):
         return RunType.RUN
-    return RunType.SUBMIT if RunType.SUBMIT in lines.waiting_since else None
+    return RunType.SUBMIT if RunType.SUBMIT in lines.arrivals else None
 
 
-def may_take(kind: RunType, slot: Slot, lines: Lines, now: datetime, run_max_wait: timedelta) -> bool:
-    """Whether a visit of ``kind`` may take this free slot now.
+def takeable(kind: RunType, lines: Lines, now: datetime, run_max_wait: timedelta) -> list[Slot]:
+    """The free slots that a visit of ``kind`` may take now.
 
-    Where the other kind has precedence and yet nobody of it came while both the slot was free and it waited, it has
-    no ticket (slowed, or lost until the sweep): the slot is not kept for it any longer.
+    A slot for which the other kind has precedence is kept for it; but where nobody of it came while both the slot was
+    free and it waited, it has no ticket (slowed, or lost until the sweep), and the slot is kept no longer. Nor are
+    more kept than wait: those of the lowest numbers, so that every process means the same ones.
     """
-    if not slot.is_free(now):
-        return False
-    preferred = preferred_kind(slot, lines, now, run_max_wait)
-    if preferred is None or preferred is kind:
-        return True
-    return now - max(slot.free_at, lines.waiting_since[preferred]) >= RESERVED_FOR
+    open_: list[Slot] = []
+    kept: list[Slot] = []
+    waiting = 0
+    for slot in lines.slots:
+        if not slot.is_free(now):
+            continue
+        preferred = preferred_kind(slot, lines, now, run_max_wait)
+        if preferred in (None, kind):
+            open_.append(slot)
+            continue
+        arrivals = lines.arrivals[preferred]
+        waiting = len(arrivals)
+        (kept if now - max(slot.free_at, arrivals[0]) < RESERVED_FOR else open_).append(slot)
+    return open_ + kept[waiting:]
 
 
 def may_go_on(kind: RunType, slot: Slot, lines: Lines, now: datetime, run_max_wait: timedelta) -> bool:
@@ -132,10 +142,10 @@ def pick(
     With f slots free any of the first f in line will do, and each worker picks at random, so that they do not
     collide in step.
     """
-    takeable = [slot for slot in lines.slots if may_take(kind, slot, lines, now, run_max_wait)]
-    if not takeable or not lines.own:
+    slots = takeable(kind, lines, now, run_max_wait)
+    if not slots or not lines.own:
         return None
-    return rng.choice(takeable), rng.choice(candidates(lines.own[: len(takeable)]))
+    return rng.choice(slots), rng.choice(candidates(lines.own[: len(slots)]))
 
 
 def candidates(first_in_line: Sequence[Waiting]) -> list[Waiting]:

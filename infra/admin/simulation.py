@@ -94,8 +94,9 @@ class _Line:
         self.lines[arrival.kind].append(waiting)
 
     def seen(self, kind: RunType, slots: Sequence[Slot]) -> Lines:
-        since = {each: line[0].created_at for each, line in self.lines.items() if line}
-        return Lines(slots, self.lines[kind][: max(1, len(slots))], since)
+        firsts = {each: line[: max(1, len(slots))] for each, line in self.lines.items() if line}
+        arrivals = {each: [waiting.created_at for waiting in first] for each, first in firsts.items()}
+        return Lines(slots, firsts.get(kind, []), arrivals)
 
     def take(self, kind: RunType, now: float) -> tuple[Slot, Waiting] | None:
         free = [slot for slot in self.slots.values() if slot.is_free(_time(now))]

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from functions.domain.line import Lines, Slot, Waiting, may_go_on, may_take, pick, turn
+from functions.domain.line import Lines, Slot, Waiting, candidates, may_go_on, pick, takeable, turn
 from functions.domain.submission import RunType, Status
 from tests.fakes import NOON
 
@@ -33,7 +33,7 @@ def lines(kind: RunType, slots: list[Slot], submit: float | None = None, run: fl
     arrived = {RunType.SUBMIT: submit, RunType.RUN: run}
     heads = {each: waiting(each, at) for each, at in arrived.items() if at is not None}
     own = [heads[kind]] if kind in heads else []
-    return Lines(slots, own, {each: head.created_at for each, head in heads.items()})
+    return Lines(slots, own, {each: [head.created_at] for each, head in heads.items()})
 
 
 @pytest.mark.parametrize(
@@ -90,12 +90,27 @@ def test_who_may_take_a_free_slot(
     may: bool,
 ) -> None:
     free = slot(number, freed, last)
-    assert may_take(kind, free, lines(kind, [free], submit, run), NOON + seconds(100), RUN_MAX_WAIT) is may
+    assert takeable(kind, lines(kind, [free], submit, run), NOON + seconds(100), RUN_MAX_WAIT) == [free] * may
 
 
 def test_a_held_or_retired_slot_is_nobodys_to_take() -> None:
     for unavailable in (slot(freed=0.001), slot(retired=True)):
-        assert not may_take(RunType.SUBMIT, unavailable, lines(RunType.SUBMIT, [], 0), NOON, RUN_MAX_WAIT)
+        assert takeable(RunType.SUBMIT, lines(RunType.SUBMIT, [unavailable], 0), NOON, RUN_MAX_WAIT) == []
+
+
+def test_no_more_slots_are_kept_for_submits_than_submits_wait_and_every_run_leaves_the_same_ones() -> None:
+    now = NOON + seconds(100)
+    slots = [slot(number, freed=99.5) for number in range(1, 6)]
+    seen = Lines(slots, [waiting(RunType.RUN, 99)], {RunType.RUN: [now], RunType.SUBMIT: [now, now]})
+    assert [each.number for each in takeable(RunType.RUN, seen, now, RUN_MAX_WAIT)] == [3, 4, 5]
+    assert takeable(RunType.RUN, replace(seen, slots=slots[:2]), now, RUN_MAX_WAIT) == []
+
+
+def test_a_slot_is_kept_for_a_submit_from_the_moment_when_both_the_slot_was_free_and_the_submit_waited() -> None:
+    long_free = slot(freed=0)
+    for arrived, may in ((99.5, False), (99.0, True)):
+        seen = lines(RunType.RUN, [long_free], submit=arrived, run=50)
+        assert (takeable(RunType.RUN, seen, NOON + seconds(100), RUN_MAX_WAIT) == [long_free]) is may
 
 
 def test_a_lease_may_be_taken_over_only_a_margin_after_it_ended() -> None:
@@ -111,10 +126,16 @@ def test_a_lease_may_be_taken_over_only_a_margin_after_it_ended() -> None:
 def test_with_some_slots_free_any_of_as_many_first_in_line_may_be_picked_and_no_other() -> None:
     own = [waiting(RunType.SUBMIT, number) for number in range(5)]
     slots = [slot(1), slot(2), slot(3, freed=99)]
-    seen = Lines(slots, own, {RunType.SUBMIT: own[0].created_at})
+    seen = Lines(slots, own, {RunType.SUBMIT: [own[0].created_at]})
     picks = [pick(RunType.SUBMIT, seen, NOON + seconds(10), RUN_MAX_WAIT, random.Random(n)) for n in range(200)]
     assert {found[0].number for found in picks if found} == {1, 2}
     assert {found[1].submission_id for found in picks if found} == {"submit-0", "submit-1"}
+
+
+def test_of_one_student_only_the_first_waiting_one_may_be_taken() -> None:
+    mine, later, other = waiting(RunType.RUN, 1), waiting(RunType.RUN, 2), waiting(RunType.RUN, 3)
+    later = replace(later, attempt_id=mine.attempt_id)
+    assert candidates([mine, later, other]) == [mine, other]
 
 
 def test_the_holder_of_a_slot_goes_on_while_nobody_has_precedence() -> None:

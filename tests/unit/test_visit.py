@@ -306,6 +306,7 @@ def test_the_breaker_that_closes_gives_the_waiting_their_tickets(world: World) -
 
 
 def test_submits_go_first_whatever_waits_longer(world: World) -> None:
+    set_slots(world.service, 1)
     run = world.submit(RunType.RUN)
     submit = world.submit(RunType.SUBMIT, caller=Caller("bob"))
     seen = look(world.service, RunType.RUN)
