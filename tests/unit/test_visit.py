@@ -340,6 +340,26 @@ def test_closing_one_and_claiming_the_next_is_one_commit(world: World) -> None:
     assert held(world) == 1
 
 
+def test_a_visit_under_way_ends_once_its_queue_is_paused(world: World) -> None:
+    world.judge.seconds = 1.5
+    for number in range(5):
+        world.submit(caller=world.add_student(f"s{number}"))
+    world.tickets.paused.add(RunType.SUBMIT)
+    assert visit_line(world) is End.JUDGED  # a visit that came just now proves that the queue is not paused
+    assert world.judge.batches == [3, 1], "one, the one that it had begun with"
+    assert held(world) == 0
+
+
+def test_a_visit_that_waits_for_a_slot_ends_once_its_queue_is_paused(world: World) -> None:
+    set_slots(world.service, 1)
+    take_all = [world.submit(caller=world.add_student(f"s{number}")) for number in range(2)]
+    take(world)
+    world.tickets.paused.add(RunType.SUBMIT)
+    assert visit_line(world) is End.NO_SLOT
+    assert world.clock.seconds <= 2.0
+    assert [world.read(each).status for each in take_all].count(Status.QUEUED) == 1
+
+
 def test_a_process_that_is_told_to_end_claims_nothing_new(world: World) -> None:
     world.submit()
     told = replace(world, service=replace(world.service, draining=Draining(world.clock, lambda: True)))
