@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left, insort
+from collections import deque
 from datetime import UTC, datetime, timedelta
 
 from functions import records
@@ -17,13 +18,16 @@ from functions.ports import Clock, Condition, DocumentStore, Query
 
 FRESH_SECONDS = 1.0
 """How old an answer may be."""
-OVERLAP = timedelta(seconds=2)
-"""How far each reading goes back behind the newest change known: the store's stamps are not quite in commit order."""
+SETTLE_SECONDS = 2.0
+"""For so long after a change was seen, older ones may still come to light: the store's stamps are not quite in the
+order in which commits are seen."""
 MEND_SECONDS = 10.0
 """How often keys that stand before the real head of a line are dropped, should a change have been missed after all."""
 RELOAD_SECONDS = 60.0
 """After so long without a question the lines are read anew, instead of all that happened in between."""
 SINCE_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+FOLLOWED = ("status", "run_type", "turn_at", "changed_at")
 
 Key = tuple[datetime, str]
 """(turn_at, submission id), the order of taking: ties are broken by id, as in the store."""
@@ -36,7 +40,8 @@ class Standing:
         self._lock = threading.Lock()
         self._lines: dict[RunType, list[Key]] = {kind: [] for kind in RunType}
         self._places: dict[str, tuple[RunType, Key]] = {}
-        self._newest = SINCE_EVER
+        self._newest = self._settled = SINCE_EVER
+        self._readings: deque[tuple[float, datetime]] = deque()
         self._read_at: float | None = None
         self._mended_at = 0.0
 
@@ -79,36 +84,41 @@ class Standing:
         if age is not None and age < FRESH_SECONDS:
             return
         if age is None or age >= RELOAD_SECONDS:
-            self._load()
+            self._load(now)
             self._mended_at = now
         else:
-            self._follow()
+            self._follow(now)
             if now - self._mended_at >= MEND_SECONDS:
                 self._mend()
                 self._mended_at = now
         self._read_at = now
 
-    def _load(self) -> None:
+    def _load(self, now: float) -> None:
         """Both lines whole. The newest change is read first: what changes meanwhile is read again afterwards."""
         last = self._store.find(
             Query(records.SUBMISSIONS, order_by=(("changed_at", True),), limit=1, select=("changed_at",))
         )
         self._newest = last[0].fields["changed_at"] if last else SINCE_EVER
+        self._settled = self._newest - timedelta(seconds=SETTLE_SECONDS)
+        self._readings = deque([(now, self._newest)])
         self._places.clear()
         for kind in RunType:
             found = self._store.find(records.line(kind, select=("turn_at",)))
             self._lines[kind] = [(each.fields["turn_at"], each.document_id) for each in found]
             self._places |= {key[1]: (kind, key) for key in self._lines[kind]}
 
-    def _follow(self) -> None:
-        since: tuple[Condition, ...] = (("changed_at", ">=", self._newest - OVERLAP),)
-        select = ("status", "run_type", "turn_at", "changed_at")
-        for document in self._store.find(Query(records.SUBMISSIONS, since, select=select)):
+    def _follow(self, now: float) -> None:
+        """What changed; each change is read for SETTLE_SECONDS after it was first seen, and then never again."""
+        while self._readings and now - self._readings[0][0] >= SETTLE_SECONDS:
+            self._settled = self._readings.popleft()[1]
+        since: tuple[Condition, ...] = (("changed_at", ">", self._settled),)
+        for document in self._store.find(Query(records.SUBMISSIONS, since, select=FOLLOWED)):
             fields = document.fields
             self._newest = max(self._newest, fields["changed_at"])
             self._forget(document.document_id)
             if fields["status"] == Status.QUEUED:
                 self._note(RunType(fields["run_type"]), (fields["turn_at"], document.document_id))
+        self._readings.append((now, self._newest))
 
     def _note(self, kind: RunType, key: Key) -> None:
         insort(self._lines[kind], key)

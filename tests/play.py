@@ -58,8 +58,8 @@ class Play:
     def __post_init__(self) -> None:
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
-        self._tickets = {kind: 0 for kind in RunType}
-        self._visits = {kind: 0 for kind in RunType}
+        self._tickets = dict.fromkeys(RunType, 0)
+        self._visits = dict.fromkeys(RunType, 0)
         self.visits_at_once = self.world.service.rules.max_concurrent_submissions
         self._waiting: list[Visit] = []
         self._services = [

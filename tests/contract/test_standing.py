@@ -1,0 +1,149 @@
+"""Places in the line as a process follows them, over every store."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from functions import records
+from functions.claims import claim, close, look
+from functions.domain.submission import RunType, Status, Submission
+from functions.intake import cancel
+from functions.ports import Create, DocumentStore, ServerTime, Update
+from functions.standing import FRESH_SECONDS, MEND_SECONDS, RELOAD_SECONDS, SETTLE_SECONDS, Standing
+from tests.contract.test_line import UNLIMITED, Counting
+from tests.fakes import NOON, World, make_world
+
+
+@pytest.fixture
+def line(store: DocumentStore) -> World:
+    return make_world(store, max_concurrent_submissions=1, **UNLIMITED)
+
+
+def place(world: World, submission: Submission) -> int:
+    """Its queue_position."""
+    now = world.read(submission)
+    return sum(world.service.standing.ahead(now.run_type, now.turn_at, now.submission_id).values()) + 1
+
+
+def students(world: World, kind: RunType, number: int, prefix: str = "s") -> list[Submission]:
+    made = []
+    for each in range(number):
+        made.append(world.submit(kind, caller=world.add_student(f"{prefix}{each}")))
+        world.clock.seconds += 0.001
+    return made
+
+
+def judge_first(world: World, kind: RunType) -> Submission:
+    seen = look(world.service, kind)
+    assert seen is not None
+    lease = claim(world.service, seen)
+    assert lease is not None
+    close(world.service, lease, replace(lease.submission, status=Status.COMPLETED), go_on=False)
+    return lease.submission
+
+
+def test_each_place_is_counted_in_the_order_of_taking_and_submits_come_before_runs(line: World) -> None:
+    runs = students(line, RunType.RUN, 3, "r")
+    submits = students(line, RunType.SUBMIT, 2, "t")
+    assert [place(line, each) for each in submits] == [1, 2]
+    assert [place(line, each) for each in runs] == [3, 4, 5]
+
+
+def test_a_place_moves_on_within_a_second_as_others_are_taken_cancel_or_come(line: World) -> None:
+    waiting = students(line, RunType.SUBMIT, 5)
+    assert [place(line, each) for each in waiting] == [1, 2, 3, 4, 5]
+    assert judge_first(line, RunType.SUBMIT).submission_id == waiting[0].submission_id
+    document = line.store.get(records.submission_path(waiting[2].submission_id))[0]
+    assert document is not None
+    cancel(line.service, waiting[2], document.version)
+    [late] = students(line, RunType.SUBMIT, 1, "late")
+    line.clock.seconds += FRESH_SECONDS
+    assert [place(line, waiting[number]) for number in (1, 3, 4)] == [1, 2, 3]
+    assert place(line, late) == 4
+
+
+def test_a_newer_run_has_the_place_of_the_one_that_it_replaces(line: World) -> None:
+    first = line.submit(RunType.RUN)
+    line.clock.seconds += 0.001
+    students(line, RunType.RUN, 3)
+    assert place(line, first) == 1
+    newer = line.submit(RunType.RUN)
+    line.clock.seconds += FRESH_SECONDS
+    assert line.read(first).status is Status.SUPERSEDED
+    assert place(line, newer) == 1
+    assert line.service.standing.length(RunType.RUN) == 4
+
+
+def test_one_who_came_since_the_last_reading_is_behind_all_that_came_before(line: World) -> None:
+    students(line, RunType.SUBMIT, 2)
+    assert line.service.standing.length(RunType.SUBMIT) == 2
+    burst = students(line, RunType.SUBMIT, 3, "new")
+    assert [place(line, each) for each in burst] == [3, 4, 5]
+
+
+def test_an_abandoned_submission_stands_where_it_will_be_taken(line: World) -> None:
+    students(line, RunType.SUBMIT, 3)
+    students_last = students(line, RunType.SUBMIT, 1, "last")[0]
+    assert place(line, students_last) == 4
+    head = line.store.find(records.line(RunType.SUBMIT, 1))[0]
+    before = records.submission_of(head)
+    later = replace(before, turn_at=before.turn_at + timedelta(minutes=1))
+    changes = {"turn_at": later.turn_at, "changed_at": records.submission_fields(before)["changed_at"]}
+    line.store.commit(Update(head.path, changes))
+    line.clock.seconds += FRESH_SECONDS
+    assert place(line, students_last) == 3
+    assert place(line, later) == 4
+
+
+def test_a_change_that_was_missed_is_mended_at_the_head_and_forgotten_by_reading_anew(line: World) -> None:
+    waiting = students(line, RunType.SUBMIT, 3)
+    assert place(line, waiting[2]) == 3
+    # taken without a stamp: as if the reading had not seen it
+    line.store.commit(Update(records.submission_path(waiting[0].submission_id), {"status": "processing"}))
+    line.clock.seconds += FRESH_SECONDS
+    assert place(line, waiting[2]) == 3
+    line.clock.seconds += MEND_SECONDS
+    assert place(line, waiting[2]) == 2
+    line.store.commit(Update(records.submission_path(waiting[2].submission_id), {"status": "processing"}))
+    line.clock.seconds += RELOAD_SECONDS
+    assert line.service.standing.length(RunType.SUBMIT) == 1
+
+
+def test_a_poll_reads_as_much_at_ten_thousand_waiting_as_at_ten(store: DocumentStore) -> None:
+    counting = Counting(store)
+    world = make_world(counting, **UNLIMITED)
+    template = records.submission_fields(world.submit(RunType.RUN))
+
+    def fill(first: int, last: int) -> None:
+        for start in range(first, last, 400):
+            numbers = range(start, min(start + 400, last))
+            turns = [NOON + timedelta(seconds=number) for number in numbers]
+            store.commit(
+                *(
+                    Create(f"submissions/w{n:05d}", {**template, "turn_at": turn})
+                    for n, turn in zip(numbers, turns, strict=True)
+                )
+            )
+
+    def cost_of_a_minutes_polls(taken: str, last: int) -> tuple[int, int]:
+        """(calls, documents) while one of the line is taken."""
+        standing = Standing(counting, world.clock)
+        before = standing.ahead(RunType.RUN, NOON + timedelta(seconds=last), f"w{last:05d}")[RunType.RUN]
+        world.clock.seconds += 2 * SETTLE_SECONDS
+        standing.length(RunType.RUN)
+        store.commit(Update(f"submissions/{taken}", {"status": "processing", "changed_at": ServerTime.NOW}))
+        counting.calls = counting.read = 0
+        for _ in range(480):
+            world.clock.seconds += 0.125
+            after = standing.ahead(RunType.RUN, NOON + timedelta(seconds=last), f"w{last:05d}")[RunType.RUN]
+        assert (before, after) == (last + 1, last)
+        return counting.calls, counting.read
+
+    fill(0, 10)
+    at_ten = cost_of_a_minutes_polls("w00000", 9)
+    store.commit(Update("submissions/w00000", {"status": "queued"}))
+    fill(10, 10_000)
+    assert cost_of_a_minutes_polls("w00000", 9999) == at_ten
