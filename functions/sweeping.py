@@ -39,9 +39,12 @@ def sweep(service: Service) -> Findings:
 
 
 def _free_expired(service: Service, slot: Slot, version: object) -> bool:
-    """Give back a dead worker's slot, with the submission that it names, in one batch."""
+    """Give back a dead worker's slot, with the submission that it names, in one batch.
+
+    And a slot without a holder that is free only later: whoever gave it back had a clock that was ahead.
+    """
     now = service.clock.now()
-    if slot.owner is None or slot.is_held(now):
+    if slot.is_held(now) or (slot.owner is None and slot.free_at <= now):
         return False
     writes = [Update(records.slot_path(slot.number), records.lease_fields(slot.released(now)), version)]
     document = service.store.get(records.submission_path(slot.submission_id or "none"))[0]
