@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 from google.api_core import exceptions, retry
 from google.cloud import tasks_v2
-from google.protobuf import duration_pb2
+from google.protobuf import duration_pb2, field_mask_pb2
 
 from functions.domain.submission import RunType
 from functions.ports import Unavailable
@@ -83,6 +83,15 @@ class CloudTasksTicketQueue:
         """Raises Unavailable."""
         with _told_plainly():
             self._client.resume_queue(name=f"{self._queues}/{queue}", timeout=CALL_SECONDS)
+
+    def limit(self, queue: RunType, concurrent: int) -> None:
+        """Deliver at most so many tickets at once. Raises Unavailable."""
+        changed = tasks_v2.Queue(
+            name=f"{self._queues}/{queue}", rate_limits=tasks_v2.RateLimits(max_concurrent_dispatches=concurrent)
+        )
+        mask = field_mask_pb2.FieldMask(paths=["rate_limits.max_concurrent_dispatches"])
+        with _told_plainly():
+            self._client.update_queue(queue=changed, update_mask=mask, timeout=CALL_SECONDS)
 
 
 @contextmanager

@@ -291,12 +291,16 @@ def _text(file: Path, encoding: str = "utf-8") -> str:
 @click.option("--set", "number", type=click.IntRange(1, 100), help="Grow or shrink to so many, while it runs.")
 @click.pass_obj
 def slots(context: Context, number: int | None) -> None:
-    """Show the slots: how many submissions may be judged at once, and which are."""
+    """Show the slots: how many submissions may be judged at once, and which are.
+
+    --set also sets how many tickets each queue delivers at once; without visits more slots would stand empty.
+    """
     from functions.slots import read_slots
 
     service = context.service
     if number is not None:
         _set_slots(service, number)
+        _limit_queues(context, number)
     now = service.clock.now()
     for slot in read_slots(service)[0]:
         held = f"judging {slot.submission_id}" if slot.is_held(now) else "free"
@@ -314,6 +318,17 @@ def _set_slots(service: Service, number: int) -> None:
             continue
         return
     fail("the slots keep changing: try again")
+
+
+def _limit_queues(context: Context, number: int) -> None:
+    from functions.domain.submission import RunType
+    from functions.ports import Unavailable
+
+    try:
+        for kind in RunType:
+            context.queues.limit(kind, number)
+    except Unavailable as error:
+        fail(f"the slots are set, but not the queues' limits ({error}): run it again")
 
 
 @cli.group(invoke_without_command=True)

@@ -133,7 +133,7 @@ def _start(running: Running) -> None:
     _load_samples(stack, service)
     environment.write_environment_file(stack, variables)
     env = bare | variables
-    threads = 2 * service.rules.max_concurrent_submissions + 4
+    threads = max(64, 2 * service.rules.max_concurrent_submissions + 4)  # room for an operator's `slots --set`
     functions = [
         _start_function(running, "run_code", stack.port, env | {"THREADS": "16"}),
         _start_function(running, "judge_submission", stack.handler_port, env | {"THREADS": str(threads)}),
