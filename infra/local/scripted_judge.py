@@ -16,8 +16,13 @@ from infra.local.judge0_runner.languages import Language
 from infra.local.judge0_runner.queue import Queue
 from infra.local.judge0_runner.serving import listen, serve, until_signal
 
-PYTHON = Language(71, "Python (3.8.1)", "script.py", compile_cmd=None, run_cmd="/usr/local/python-3.8.1/bin/python3")
-"""As a Judge0 host lists it."""
+LANGUAGES = [
+    # as a Judge0 host lists them
+    Language(
+        54, "C++ (GCC 9.2.0)", "main.cpp", compile_cmd="/usr/local/gcc-9.2.0/bin/g++ %s main.cpp", run_cmd="./a.out"
+    ),
+    Language(71, "Python (3.8.1)", "script.py", compile_cmd=None, run_cmd="/usr/local/python-3.8.1/bin/python3"),
+]
 TAKES = re.compile(rb"\btakes (\d+(?:\.\d+)?) s\b")
 
 
@@ -39,7 +44,7 @@ def main(port: int, seconds: float, count: int, max_queue_size: int) -> None:
     stop, stopping = until_signal(), Event()
     listener = listen(port)
     queue = Queue(lambda submission: play(submission, seconds, stopping), count, max_queue_size)
-    serve(listener, [PYTHON], queue, max_queue_size, None, stop, before_stopping=stopping.set)
+    serve(listener, LANGUAGES, queue, max_queue_size, None, stop, before_stopping=stopping.set)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from functions.ports import Condition, Conflict, Create, Delete, DocumentStore, Put, Query, Update
+from functions.ports import Condition, Conflict, Create, Delete, DocumentStore, Put, Query, ServerTime, Update
 from tests.contract.conftest import StoreFactory
 
 NOON = datetime(2026, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -45,6 +45,18 @@ def test_what_was_written_is_read_again_to_the_last_value(store: DocumentStore) 
     assert document is not None
     assert dict(document.fields) == fields
     assert document.document_id == "one"
+
+
+def test_the_stores_own_time_is_later_with_each_commit_and_can_be_asked_for(store: DocumentStore) -> None:
+    for name in ("a", "b"):
+        store.commit(Create(f"things/{name}", {"changed_at": ServerTime.NOW, "n": 1}))
+    store.commit(Update("things/a", {"changed_at": ServerTime.NOW}))
+    found = store.find(Query("things", order_by=(("changed_at", False),)))
+    assert [document.document_id for document in found] == ["b", "a"]
+    [b, a] = [document.fields["changed_at"] for document in found]
+    assert b.tzinfo is not None
+    assert [d.document_id for d in store.find(Query("things", (("changed_at", ">", b),)))] == ["a"]
+    assert a > b
 
 
 def test_documents_come_in_the_order_asked_and_missing_ones_as_none(store: DocumentStore) -> None:

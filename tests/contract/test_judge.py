@@ -1,4 +1,5 @@
-"""One suite for the judge's port: the Judge0 adapter against the local runner, and the fake of the unit tests."""
+"""One suite for the judge's port: the Judge0 adapter before the local runner and before the scripted judge, and the
+fake of the unit tests."""
 
 from __future__ import annotations
 
@@ -36,26 +37,37 @@ def runner_url() -> Iterator[str]:
     if given := os.environ.get("JUDGE0_URL"):
         yield given
         return
-    command = [sys.executable, "-m", "infra.local.judge0_runner", "--port", "0"]
+    yield from started("infra.local.judge0_runner")
+
+
+@pytest.fixture(scope="session")
+def scripted_url() -> Iterator[str]:
+    yield from started("infra.local.scripted_judge", "--seconds", "0.05")
+
+
+def started(module: str, *options: str) -> Iterator[str]:
+    """The URL of a judge of ours, on a free port."""
+    command = [sys.executable, "-m", module, "--port", "0", *options]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as runner:
+    ) as judge:
         try:
-            assert runner.stdout is not None
-            ready = re.search(r"http://\S+", runner.stdout.readline())
+            assert judge.stdout is not None
+            ready = re.search(r"http://\S+", judge.stdout.readline())
             if ready is None:
-                missing(f"the local runner: {runner.stderr.read() if runner.stderr else ''}")
+                missing(f"{module}: {judge.stderr.read() if judge.stderr else ''}")
             yield ready[0]
         finally:
-            processes.stop([runner])
+            processes.stop([judge])
 
 
-@pytest.fixture(params=["judge0", "fake"])
+@pytest.fixture(params=["judge0", "scripted", "fake"])
 def judge(request: pytest.FixtureRequest) -> Iterator[Judge]:
     if request.param == "fake":
         yield FakeJudge(FakeClock())
         return
-    adapter = Judge0Judge(request.getfixturevalue("runner_url"), {}, timeout=10)
+    url = request.getfixturevalue("runner_url" if request.param == "judge0" else "scripted_url")
+    adapter = Judge0Judge(url, {}, timeout=10)
     yield adapter
     adapter.close()
 
@@ -152,6 +164,14 @@ def test_where_nobody_answers_it_is_unavailable() -> None:
     for call in (lambda: adapter.poll(["x"]), lambda: adapter.create([ECHO]), adapter.languages, adapter.probe):
         with pytest.raises(Unavailable):
             call()
+    adapter.close()
+
+
+def test_the_scripted_judge_takes_the_time_that_a_source_names_and_works_on_many_at_once(scripted_url: str) -> None:
+    adapter = Judge0Judge(scripted_url, {}, timeout=10)
+    programs = [replace(ECHO, source=f"# takes {seconds} s".encode()) for seconds in (0.75, 0.25)]
+    executions = finish(adapter, adapter.create(programs))
+    assert [execution.time_seconds for execution in executions] == [0.75, 0.25]
     adapter.close()
 
 

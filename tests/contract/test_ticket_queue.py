@@ -154,6 +154,23 @@ def test_a_paused_queue_says_so_and_the_other_goes_on(queue: tuple[TicketQueue, 
     assert not tickets.is_paused(RunType.SUBMIT)
 
 
+def test_an_operator_pauses_resumes_and_limits_a_queue(cloud_tasks: Any, handler: Handler) -> None:
+    queue, client, parent = cloud_tasks
+    queue.pause(RunType.RUN)
+    queue.enqueue(RunType.RUN, "r1", named=True)
+    assert queue.is_paused(RunType.RUN)
+    assert handler.received == []
+    queue.resume(RunType.RUN)
+    assert not queue.is_paused(RunType.RUN)
+    while not handler.received:
+        time.sleep(0.01)
+    before = client.get_queue(name=f"{parent}/queues/run")
+    queue.limit(RunType.RUN, 7)
+    after = client.get_queue(name=f"{parent}/queues/run")
+    assert after.rate_limits.max_concurrent_dispatches == 7
+    assert after.retry_config == before.retry_config
+
+
 def test_a_ticket_carries_a_token_that_the_handler_accepts(
     cloud_tasks: Any, handler: Handler, emulator: tuple[str, str]
 ) -> None:

@@ -20,8 +20,9 @@ from click.testing import CliRunner, Result
 from functions import records
 from functions.domain.exam import Attempt, Exam
 from functions.domain.submission import RunType, Status
-from functions.ports import Conflict, Create, Delete, Document, DocumentStore, Query, Update, Write
+from functions.ports import Conflict, Create, Delete, Document, DocumentStore, Query, Unavailable, Update, Write
 from functions.questions import question_version
+from infra import bootstrap
 from infra.admin import operations
 from infra.admin.__main__ import cli
 from infra.admin.client import Client, Refused
@@ -29,7 +30,7 @@ from infra.admin.operations import OperationError
 from infra.kattis import Package, PackageSubmission
 from infra.local import environment, tokens
 from infra.sqlite import SQLiteDocumentStore
-from tests.fakes import NOON, World, question
+from tests.fakes import NOON, FakeTicketQueue, World, make_world, question
 
 LONGEST = 540.0
 HEADER = "student,exam,opens_at,closes_at\n"
@@ -532,9 +533,67 @@ def test_a_spreadsheets_file_is_imported_whatever_its_first_bytes_and_line_ends(
     assert local.store.count(ALL_ATTEMPTS) == 1
 
 
-def test_slots_are_set_and_shown(local: LocalStack) -> None:
+class OperatorsQueues(FakeTicketQueue):
+    """What an operator can do with the queues beside the service."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.limits: dict[RunType, int] = {}
+
+    def pause(self, queue: RunType) -> None:
+        self.paused.add(queue)
+
+    def resume(self, queue: RunType) -> None:
+        self.paused.discard(queue)
+
+    def limit(self, queue: RunType, concurrent: int) -> None:
+        if self.away:
+            raise Unavailable("Cloud Tasks: ServiceUnavailable")
+        self.limits[queue] = concurrent
+
+
+@pytest.fixture
+def cloud_tasks(monkeypatch: pytest.MonkeyPatch) -> OperatorsQueues:
+    made = OperatorsQueues()
+    monkeypatch.setattr(bootstrap, "ticket_queue", lambda _: made)
+    return made
+
+
+def test_the_queues_are_shown_with_who_waits_and_whether_they_are_paused(
+    local: LocalStack, cloud_tasks: OperatorsQueues
+) -> None:
+    world = make_world(local.store)
+    for _ in range(2):
+        world.submit(RunType.SUBMIT)
+    assert local.run("queues", "pause", "submit").stdout == "submit is paused\n"
+    submit, run = (line.split() for line in local.run("queues").stdout.splitlines()[3:5])
+    assert (submit[1], submit[3], submit[5], submit[-2]) == ("submit", "2", "0", "PAUSED")
+    assert (run[1], run[3], run[5], run[-2]) == ("run", "0", "0", "running")
+    assert local.run("queues", "resume", "submit").stdout == "submit goes on\n"
+    assert "PAUSED" not in local.run("queues", "--once").stdout
+    assert local.run("queues", "pause", "everything").exit_code == 2
+
+
+def test_a_queue_that_cannot_be_asked_is_shown_as_unknown(local: LocalStack, cloud_tasks: OperatorsQueues) -> None:
+    make_world(local.store)
+    cloud_tasks.away = True
+    result = local.run("queues")
+    assert (result.exit_code, result.stdout.count("unknown")) == (0, 2)
+
+
+def test_slots_that_were_set_without_the_queues_are_told_in_one_line(
+    local: LocalStack, cloud_tasks: OperatorsQueues
+) -> None:
+    cloud_tasks.away = True
+    result = local.run("slots", "--set", "2")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: the slots are set, but not the queues' limits")
+
+
+def test_slots_are_set_and_shown(local: LocalStack, cloud_tasks: OperatorsQueues) -> None:
     assert local.run("slots", "--set", "2").stdout.splitlines() == ["  1  free", "  2  free"]
     assert local.run("slots", "--set", "1").stdout.splitlines() == ["  1  free", "  2  free (retired)"]
+    assert cloud_tasks.limits == {RunType.SUBMIT: 1, RunType.RUN: 1}
 
 
 def test_a_token_names_the_student_and_the_role(local: LocalStack) -> None:
