@@ -222,7 +222,8 @@ def _with_turn(service: Service, attempt: Attempt, attempt_document: Document, s
         writes.append(Update(replaced.path, changes, replaced.version))
     submission = replace(submission, turn_at=turn_at)
 
-    newest = last is None or turn_at >= last.turn_at
+    left = previous is not None and _status(previous) not in (Status.QUEUED, Status.CANCELLED, Status.SUPERSEDED)
+    newest = last is None or left or turn_at >= last.turn_at  # else one of the attempt's others comes later in the line
     waiting_runs = dict(attempt.waiting_runs)
     if kind is RunType.RUN:
         waiting_runs[submission.question_id] = submission.submission_id

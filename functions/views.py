@@ -25,8 +25,9 @@ from functions.slots import read_slots
 POLL_AFTER_SECONDS = 2
 HEALTH_SECONDS = 1.0
 SERVICE_TIME_SECONDS = 5.0
-SERVICE_TIME_OF = 20
-"""Over how many of the latest judgings the expected service time is the mean."""
+SERVICE_TIME_OF = 50
+"""Over how many of the latest judgings the expected service time is the mean. Many: at the begin of a burst the last
+few to end are its short ones."""
 FIRST_GUESS_SECONDS = 2.0
 """The service time that is assumed before anything was judged."""
 LONG_WAIT_SECONDS = 60.0

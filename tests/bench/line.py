@@ -146,7 +146,7 @@ def eta_error(live: LiveStack, sent: Sequence[Sent]) -> Callable[[Sequence[Submi
 def warm_up(live: LiveStack) -> None:
     """A process that has just started imports and connects: that is not the line's affair."""
     rng = random.Random(0)
-    kinds = [RunType.SUBMIT, RunType.RUN] * (SUBMISSIONS // 4)
+    kinds = [RunType.SUBMIT, RunType.RUN] * (SUBMISSIONS // 2)
     judged(live, press(live, [(0.0, kind, rng.uniform(SHORTEST, LONGEST)) for kind in kinds], "one"))
 
 

@@ -145,6 +145,16 @@ def test_who_has_nothing_waiting_any_more_is_not_spaced(world: World) -> None:
     assert world.submit().turn_at == NOON
 
 
+def test_turns_are_spaced_though_the_clock_went_back_a_little(world: World) -> None:
+    first = world.submit()
+    world.clock.wall_offset = timedelta(milliseconds=-5)
+    document = world.store.get(records.submission_path(first.submission_id))[0]
+    assert document is not None
+    world.store.commit(Update(document.path, {"status": "processing"}))
+    second, third = world.submit(), world.submit()
+    assert third.turn_at - second.turn_at == timedelta(seconds=15)
+
+
 def test_a_newer_run_replaces_the_waiting_one_of_its_question_and_keeps_its_turn(world: World) -> None:
     put_question(world.service, replace(question(), question_id="second"))
     first = world.submit(RunType.RUN)

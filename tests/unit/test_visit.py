@@ -10,11 +10,13 @@ import pytest
 from functions import records
 from functions.claims import claim, close, look
 from functions.domain.breaker import State
+from functions.domain.exam import Exam
 from functions.domain.submission import RunType, Status, Submission
 from functions.domain.verdict import Ending, Execution, Verdict
+from functions.errors import Refusal
 from functions.gate import Gate
 from functions.leases import Lease, LeaseLost
-from functions.ports import Caller, Delete, Program, Query
+from functions.ports import Caller, Delete, Program, Put, Query
 from functions.questions import put_question
 from functions.service import Draining
 from functions.slots import free_slots, read_slots, seed_slots, set_slots
@@ -142,6 +144,17 @@ def test_a_visit_ends_when_its_budget_is_over_and_leaves_the_rest_in_line(world:
     done = [world.read(each).status for each in submitted].count(Status.COMPLETED)
     assert 1 <= done < 5
     assert held(world) == 0
+
+
+def test_what_was_accepted_before_the_exam_closed_is_judged_after_it(world: World) -> None:
+    exam = Exam("exam", "E", closes_at=world.clock.now() + timedelta(seconds=30))
+    world.store.commit(Put("exams/exam", records.exam_fields(exam)))
+    accepted = world.submit()
+    world.clock.seconds = 60
+    with pytest.raises(Refusal):
+        world.submit()
+    visit_line(world)
+    assert world.read(accepted).verdict is Verdict.ACCEPTED
 
 
 def test_a_submission_is_judged_once_however_many_tickets_come(world: World) -> None:
