@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test check check-terraform bench-line format lock clean
+.PHONY: help install run test check check-terraform bench-line faults format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -25,6 +25,9 @@ test: .venv/installed ## Run every test suite, on its own stack and free ports
 
 bench-line: .venv/installed ## Measure how well the line is served: busy slots, waits, estimates (5 minutes)
 	@$(BIN)/python -m tests.bench.line
+
+faults: .venv/installed ## Break things on purpose, in full (10 minutes; `make test` plays a short form)
+	@FAULTS_FULL=1 $(BIN)/python -m pytest tests/faults
 
 check: .venv/installed check-terraform ## Lint, types, import rules, Terraform
 	@$(BIN)/ruff check .

@@ -28,8 +28,24 @@ def judge_answers(service: Service) -> bool:
     return known.probe_due(service.clock.now()) and probe(service)
 
 
+def suspect(service: Service, error: Exception) -> None:
+    """A call to the judge failed: ask it one cheap thing, and open the breaker where that fails too.
+
+    Visits of this process that come together share one probe.
+    """
+
+    def ask() -> None:
+        if state(service).state is State.CLOSED:
+            try:
+                service.judge.probe()
+            except Unavailable:
+                trip(service, error)
+
+    keep(service, "suspicion", 0.0, ask)
+
+
 def trip(service: Service, error: Exception) -> None:
-    """The judge did not answer for a whole budget."""
+    """The judge does not answer."""
     known, version = _read(service)
     if known.state is State.OPEN:
         return

@@ -14,7 +14,7 @@ from functions.domain.submission import RunType, Status, Submission
 from functions.keeping import keep
 from functions.leases import Lease
 from functions.logs import log
-from functions.ports import Conflict, Update, Write
+from functions.ports import Conflict, Unavailable, Update, Write
 from functions.service import Service
 from functions.slots import free_slots
 
@@ -156,14 +156,19 @@ def _taking(service: Service, slot: Slot, version: object, waiting: Waiting) -> 
 
 
 def _commit_taking(service: Service, lease: Lease, writes: list[Write]) -> object:
-    try:
-        return service.store.commit(*writes)[0]
-    except Conflict:
-        # The first answer of our own commit may have been lost: then the slot bears our token.
-        document = service.store.get(records.slot_path(lease.slot.number))[0]
-        if document is None or document.fields["owner"] != lease.slot.owner:
-            raise
-        return document.version
+    """Raises Conflict; Unavailable where the store stays away: then nobody knows whether the slot is ours."""
+
+    def commit() -> object:
+        try:
+            return service.store.commit(*writes)[0]
+        except Conflict:
+            # The first answer of our own commit may have been lost: then the slot bears our token.
+            document = service.store.get(records.slot_path(lease.slot.number))[0]
+            if document is None or document.fields["owner"] != lease.slot.owner:
+                raise
+            return document.version
+
+    return lease.insist(commit)
 
 
 def _left_behind(service: Service, slot: Slot) -> tuple[Submission, Update] | None:
@@ -195,36 +200,52 @@ def after_abandoned(service: Service, submission: Submission) -> None:
 def close(service: Service, lease: Lease, after: Submission, *, go_on: bool) -> Lease | None:
     """Write what came of the judging, and in the same batch claim the next of that line or give the slot back.
 
-    Returns the lease on the next one, or None where the slot was given back. Raises LeaseLost.
+    Returns the lease on the next one, or None where the slot was given back. Raises LeaseLost; Unavailable where the
+    store stayed away until the lease's end.
     """
-    path = records.submission_path(after.submission_id)
-    result = Update(path, records.submission_changes(lease.submission, after))
-    for width in WIDTHS if go_on else ():
-        waiting = _choose_next(service, lease, width)
+    result = Update(records.submission_path(after.submission_id), records.submission_changes(lease.submission, after))
+    following = _close_and_claim(service, lease, result) if go_on else None
+    if following is None:
+        lease.insist(lambda: _close_and_release(service, lease, after, result))
+    return following
+
+
+def _close_and_claim(service: Service, lease: Lease, result: Update) -> Lease | None:
+    """None where there is nothing to go on with, or it cannot be learnt now: what is finished is written first."""
+    for width in WIDTHS:
+        try:
+            waiting = _choose_next(service, lease, width)
+        except Unavailable:
+            break
         if waiting is None:
             break
         try:
             following, writes = _taking(service, lease.slot, lease.version, waiting)
             following.version = _commit_taking(service, following, [*writes, result])
         except Conflict:
-            lease.reread()  # still ours: then somebody else took the candidate, or an operator changed the slot
-            continue
+            lease.insist(lease.reread)  # ours: then somebody took the candidate, or an operator changed the slot
+        except Unavailable:
+            break
+        else:
+            return following
         finally:
             _let_go(service, lease.slot, waiting)
-        return following
+    return None
 
+
+def _close_and_release(service: Service, lease: Lease, after: Submission, result: Update) -> None:
     slot_path = records.slot_path(lease.slot.number)
     while True:
         released = records.lease_fields(lease.slot.released(service.clock.now()))
         try:
             service.store.commit(Update(slot_path, released, lease.version), result)
         except Conflict:
-            document = service.store.get(path)[0]
+            document = service.store.get(result.path)[0]
             if document is not None and records.submission_of(document) == after:
-                return None  # our own commit, its first answer lost
+                return  # our own commit, its first answer lost
             lease.reread()
-            continue
-        return None
+        else:
+            return
 
 
 def _choose_next(service: Service, lease: Lease, width: int) -> Waiting | None:
@@ -241,7 +262,8 @@ def _choose_next(service: Service, lease: Lease, width: int) -> Waiting | None:
     if not may_go_on(kind, slot, lines, service.clock.now(), timedelta(seconds=service.rules.run_max_wait)):
         return None
     with service.lock:
-        left = [each for each in candidates(own) if records.submission_path(each.submission_id) not in service.claiming]
+        own = candidates(slot, own)
+        left = [each for each in own if records.submission_path(each.submission_id) not in service.claiming]
         chosen = (left[0] if width == WIDTHS[0] else service.rng.choice(left)) if left else None
         if chosen is not None:
             service.claiming.update(_paths(slot, chosen))

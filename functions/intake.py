@@ -1,4 +1,4 @@
-"""Intake: record a submission, give it its turn, put its ticket on the queue. And cancelling it.
+"""Intake: record a submission, give it its turn, put its ticket on the queue. And cancelling and requeueing it.
 
 One conditional batch creates the submission and rewrites the attempt, so that a burst can pass neither the rate nor
 the spacing of turns. The ticket comes after it: should the process die in between, the sweep issues one.
@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from functions import records, tickets
+from functions.domain import retry
 from functions.domain.exam import Attempt, Exam, LastTurn, closed_because, recent, seconds_until_allowed
 from functions.domain.line import turn
 from functions.domain.submission import RunType, Status, Submission, submission_id
@@ -257,4 +258,17 @@ def cancel(service: Service, submission: Submission, version: object) -> Submiss
     after = replace(submission, status=Status.CANCELLED, finished_at=service.clock.now())
     changes = records.submission_changes(submission, after)
     service.store.commit(Update(records.submission_path(submission.submission_id), changes, version))
+    return after
+
+
+def requeue(service: Service, submission: Submission, version: object) -> Submission:
+    """Have a `failed` submission judged again. Raises Refusal(409) where it is not failed, Conflict where it just was
+    requeued.
+    """
+    if submission.status is not Status.FAILED:
+        raise Refusal(409, f"Only what failed can be requeued: it is {submission.status}.")
+    after = retry.requeued(submission, service.clock.now())
+    changes = records.submission_changes(submission, after)
+    service.store.commit(Update(records.submission_path(submission.submission_id), changes, version))
+    tickets.issue(service, after.run_type, after.submission_id)
     return after

@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
-
+from functions.asking import Stopped, ask
 from functions.domain.outcome import is_right, judged, tests_for
 from functions.domain.question import Question, TestCase
 from functions.domain.submission import RunType, Submission
 from functions.domain.verdict import Ending, Verdict, verdict_of
 from functions.domain.window import Window, poll_pause
 from functions.leases import Lease
-from functions.ports import JudgeBusy, Program, Unavailable
+from functions.ports import Program
 from functions.service import Service
-
-T = TypeVar("T")
 
 PROGRESS_SECONDS = 1.0
 """Progress is written at most this often."""
-JUDGE_BUDGET_SECONDS = 15.0
-"""How long a call to the judge is repeated before the judge counts as away."""
 QUEUED_AT_JUDGE_SECONDS = 45.0
 """How long a test may wait inside the judge before it is sent again, beside its own limits."""
-
-
-class JudgeAway(Exception):
-    """The judge did not answer within the budget."""
-
-
-class Stopped(Exception):
-    """The process is told to end: the submission goes back in line."""
 
 
 def judge(service: Service, lease: Lease, question: Question) -> Submission:
@@ -79,7 +63,7 @@ def _program(submission: Submission, question: Question, test: TestCase) -> Prog
 
 def _send(service: Service, lease: Lease, window: Window, programs: list[Program], to_send: list[int]) -> None:
     batch = [programs[index] for index in to_send]
-    tokens = _ask(service, lease, lambda: service.judge.create(batch))
+    tokens = ask(service, lease, lambda: service.judge.create(batch))
     for index, token in zip(to_send, tokens, strict=True):
         window.sent(index, token, service.clock.monotonic())
 
@@ -88,7 +72,7 @@ def _poll(service: Service, lease: Lease, window: Window) -> None:
     tokens = window.tokens
     if not tokens:
         return
-    known = _ask(service, lease, lambda: service.judge.poll(tokens))
+    known = ask(service, lease, lambda: service.judge.poll(tokens))
     for token in tokens:
         if token in known:
             window.polled(token, known[token], service.clock.monotonic())
@@ -106,34 +90,3 @@ def _may_stop(submission: Submission, question: Question, tests: tuple[TestCase,
         verdict_of(execution, is_right(submission, question, tests[index], execution)) is not Verdict.ACCEPTED
         for index, execution in window.done.items()
     )
-
-
-def _ask(service: Service, lease: Lease, call: Callable[[], T]) -> T:
-    """Make one call to the judge, repeated with jittered backoff within the budget, never outside the lease."""
-    begun = service.clock.monotonic()
-    longest = service.rules.lease_seconds / 3
-    backoff = wait_random_exponential(multiplier=0.2, max=longest)
-
-    def wait(state: RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome is not None else None
-        asked = error.retry_after if isinstance(error, JudgeBusy) else None
-        return backoff(state) if asked is None else min(asked, longest)
-
-    retrying = Retrying(
-        retry=retry_if_exception_type(Unavailable),
-        wait=wait,
-        stop=lambda _: service.clock.monotonic() - begun >= JUDGE_BUDGET_SECONDS,
-        sleep=service.clock.sleep,
-        reraise=True,
-    )
-
-    def attempt() -> T:
-        lease.keep()
-        if service.draining.over:
-            raise Stopped
-        return call()
-
-    try:
-        return retrying(attempt)
-    except Unavailable as error:
-        raise JudgeAway(str(error)) from error

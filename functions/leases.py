@@ -5,7 +5,9 @@ Every write of a judging carries its slot's precondition, so a worker that lost 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from functions import records
 from functions.domain.line import Slot
@@ -13,6 +15,8 @@ from functions.domain.submission import Submission
 from functions.logs import log
 from functions.ports import Conflict, Unavailable, Update, Write
 from functions.service import Service
+
+T = TypeVar("T")
 
 TRIES = 3
 """How often a renewal is tried again that an operator's change came before."""
@@ -52,6 +56,19 @@ class Lease:
                 log("warning", "renewal_failed", "The lease could not be renewed yet.", self.submission, error=error)
         if not self.may_call():
             raise LeaseLost
+
+    def insist(self, write: Callable[[], T]) -> T:
+        """``write``, made again while the store is away, until the lease is over. Raises what it raises.
+
+        It must be one that may be made again where its outcome is unknown.
+        """
+        while True:
+            try:
+                return write()
+            except Unavailable:
+                if self.service.clock.monotonic() - self.begun >= self.service.rules.lease_seconds:
+                    raise
+                self.service.clock.sleep(self.service.rng.uniform(0.1, 0.5))
 
     def reread(self) -> None:
         """After a conflict: an operator may have changed the slot, then it is still ours. Raises LeaseLost if not."""

@@ -59,7 +59,7 @@ def handle_sweep(service: Service, verifier: TokenVerifier, request: Request) ->
     except Unavailable as error:
         log("error", "sweep_interrupted", "The store did not answer during a sweep.", error=error)
         return _answer(HTTPStatus.SERVICE_UNAVAILABLE, "store away")
-    return _answer(HTTPStatus.OK, f"abandoned {findings.abandoned}, tickets {findings.tickets}")
+    return _answer(HTTPStatus.OK, f"put back {findings.put_back}, failed {findings.failed}, tickets {findings.tickets}")
 
 
 def _refuse(verifier: TokenVerifier, request: Request) -> Response | None:

@@ -100,7 +100,7 @@ def submission_of(document: Document) -> Submission:
     return Submission(submission_id=document.document_id, **record)
 
 
-WAITING = ("attempt_id", "created_at")
+WAITING = ("attempt_id", "created_at", "judgings")
 """The fields that ``waiting_of`` needs: looking at the line does not read anybody's source code."""
 
 

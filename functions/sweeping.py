@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from functions import breaker, records
 from functions.claims import abandoning, after_abandoned
 from functions.domain.breaker import State
 from functions.domain.line import Slot
-from functions.domain.submission import Status
+from functions.domain.submission import Status, Submission
 from functions.logs import log
 from functions.ports import Conflict, Query, Update
 from functions.service import Service
@@ -20,32 +20,38 @@ MOST_ORPHANS = 50
 
 @dataclass(frozen=True)
 class Findings:
-    abandoned: int = 0
-    tickets: int = 0
-    judge: str = State.CLOSED
+    """What one run found: abandoned submissions put back in line, those that `failed` of it, tickets issued."""
+
+    put_back: int
+    failed: int
+    tickets: int
+    judge: State
 
 
 def sweep(service: Service) -> Findings:
     """One run. Raises Unavailable where the store is away."""
     slots, versions = read_slots(service)
-    abandoned = sum(_free_expired(service, slot, versions[records.slot_path(slot.number)]) for slot in slots)
-    abandoned += _put_back_orphans(service, slots)
-    if breaker.judge_answers(service):
-        findings = Findings(abandoned, tickets=breaker.top_up(service))
-    else:
-        findings = Findings(abandoned, judge=breaker.state(service).state)
-    log("info", "swept", "The sweep ran.", abandoned=findings.abandoned, tickets=findings.tickets, judge=findings.judge)
+    freed = [_free_expired(service, slot, versions[records.slot_path(slot.number)]) for slot in slots]
+    abandoned = [each.status for each in (*freed, *_put_back_orphans(service, slots)) if each is not None]
+    answers = breaker.judge_answers(service)
+    findings = Findings(
+        put_back=abandoned.count(Status.QUEUED),
+        failed=abandoned.count(Status.FAILED),
+        tickets=breaker.top_up(service) if answers else 0,
+        judge=breaker.state(service).state,
+    )
+    log("info", "swept", "The sweep ran.", **asdict(findings))
     return findings
 
 
-def _free_expired(service: Service, slot: Slot, version: object) -> bool:
-    """Give back a dead worker's slot, with the submission that it names, in one batch.
+def _free_expired(service: Service, slot: Slot, version: object) -> Submission | None:
+    """Give back a dead worker's slot, with the submission that it names, in one batch; that submission.
 
     And a slot without a holder that is free only later: whoever gave it back had a clock that was ahead.
     """
     now = service.clock.now()
     if slot.is_held(now) or (slot.owner is None and slot.free_at <= now):
-        return False
+        return None
     writes = [Update(records.slot_path(slot.number), records.lease_fields(slot.released(now)), version)]
     document = service.store.get(records.submission_path(slot.submission_id or "none"))[0]
     left = None
@@ -57,17 +63,17 @@ def _free_expired(service: Service, slot: Slot, version: object) -> bool:
     try:
         service.store.commit(*writes)
     except Conflict:
-        return False  # somebody took the slot, and with it the duty
+        return None  # somebody took the slot, and with it the duty
     if left is not None:
         after_abandoned(service, left)
-    return left is not None
+    return left
 
 
-def _put_back_orphans(service: Service, slots: list[Slot]) -> int:
+def _put_back_orphans(service: Service, slots: list[Slot]) -> list[Submission]:
     """Submissions in `processing` that no slot names. No batch of ours leaves one; a restored backup may."""
     named = {slot.owner for slot in slots if slot.owner is not None}
     processing = Query(records.SUBMISSIONS, (("status", "==", str(Status.PROCESSING)),), limit=MOST_ORPHANS)
-    found = 0
+    found = []
     for document in service.store.find(processing):
         submission = records.submission_of(document)
         if submission.owner in named or submission.started_at is None:
@@ -80,5 +86,5 @@ def _put_back_orphans(service: Service, slots: list[Slot]) -> int:
         except Conflict:
             continue
         after_abandoned(service, after)
-        found += 1
+        found.append(after)
     return found

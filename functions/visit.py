@@ -6,12 +6,13 @@ from dataclasses import replace
 from enum import Enum
 
 from functions import breaker, tickets
+from functions.asking import JudgeAway, Stopped
 from functions.claims import after_abandoned, claim, close, look
 from functions.domain import retry
 from functions.domain.submission import RunType, Status, Submission
 from functions.domain.window import TestCannotBeJudged
 from functions.gate import Gate
-from functions.judging import JudgeAway, Stopped, judge
+from functions.judging import judge
 from functions.leases import Lease, LeaseLost
 from functions.logs import log
 from functions.ports import Conflict, Unavailable
@@ -96,7 +97,10 @@ def _wait_for_slot(service: Service, gate: Gate, kind: RunType, begun: float, *,
 
 
 def _judge(service: Service, lease: Lease) -> Submission:
-    """The submission as it is to be written: completed, failed, or waiting again. Raises LeaseLost."""
+    """The submission as it is to be written: completed, failed, or waiting again. Raises LeaseLost.
+
+    Where we could not ask the judge or the store it waits with its old turn, and the judging does not count.
+    """
     submission = lease.submission
     try:
         question = question_version(service, submission.question_id, submission.question_version)
@@ -114,8 +118,9 @@ def _judge(service: Service, lease: Lease) -> Submission:
         return replace(failed, failure=str(error))
     except TestCannotBeJudged as error:
         return _again(service, lease, str(error))
-    except Unavailable:
-        raise
+    except Unavailable as error:
+        log("warning", "store_away", "The store did not answer during a judging.", submission, error=error)
+        return retry.put_back(lease.submission)
     except Exception as error:
         # A fault of ours in one submission must not take the visit's others along, nor loop for ever.
         log("error", "judging_failed", "A judging failed.", submission, error=error)

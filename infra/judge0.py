@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 
 from functions.domain.verdict import Ending, Execution
 from functions.ports import JudgeBusy, Language, Program, Unavailable
@@ -46,7 +50,7 @@ class Judge0Judge:
 
     def __init__(self, url: str, headers: Mapping[str, str], timeout: float) -> None:
         self._url = url.rstrip("/")
-        self._timeout = (timeout / 2, timeout / 2)  # connecting, and waiting for an answer
+        self._seconds = timeout
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy or .netrc of the machine is none of the judge's affair
         self._session.headers.update(headers)
@@ -92,21 +96,40 @@ class Judge0Judge:
         return tuple(self._languages.values())
 
     def probe(self) -> None:
-        self._call("GET", "/about")
+        """Sends a program of one byte: only this goes the way of all submissions, through its database and its queue.
+
+        Its `/about` answers also where neither is there.
+        """
+        language = self.languages()[0].name
+        self.create([Program(b"1", language, b"", cpu_seconds=1.0, wall_seconds=2.0, memory_kb=64_000, output_kb=1)])
 
     def _call(self, method: str, path: str, body: object = None) -> Any:
+        """The JSON of the answer, within the time-out altogether. Raises Unavailable."""
+        until = time.monotonic() + 0.6 * self._seconds
+        times = (0.2 * self._seconds, 0.4 * self._seconds)  # to connect, and between two pieces of the answer
         try:
-            answer = self._session.request(method, self._url + path, json=body, timeout=self._timeout)
-        except requests.RequestException as error:
+            with self._session.request(
+                method, self._url + path, json=body, timeout=times, stream=True, allow_redirects=False
+            ) as answer:
+                content = b"".join(_pieces(answer, until))
+        except (requests.RequestException, HTTPError) as error:
             raise Unavailable(f"the judge: {type(error).__name__}") from error
         if answer.status_code in (429, 503):
             raise JudgeBusy(f"the judge answered {answer.status_code}", _seconds(answer.headers.get("Retry-After")))
         if answer.status_code not in (200, 201, 422):  # 422: every item of a batch is invalid, told one by one
             raise Unavailable(f"the judge answered {answer.status_code}")
         try:
-            return answer.json()
-        except requests.JSONDecodeError as error:
+            return json.loads(content)
+        except ValueError as error:
             raise Unavailable("the judge answered with something other than JSON") from error
+
+
+def _pieces(answer: requests.Response, until: float) -> Iterator[bytes]:
+    """As they come: a time-out of the socket bounds the wait for each, not for all of them."""
+    while piece := answer.raw.read1(decode_content=True):
+        yield piece
+        if time.monotonic() >= until:
+            raise Unavailable("the judge did not finish its answer in time")
 
 
 def _item(program: Program, language_id: int) -> dict[str, object]:
@@ -127,7 +150,7 @@ def _execution(item: Mapping[str, Any]) -> Execution | None:
         return None
     ending = ENDINGS.get(item["status_id"], Ending.INTERNAL_ERROR)
     memory, limit = item["memory"], item.get("memory_limit")
-    if ending is Ending.RUNTIME_ERROR and memory and limit and memory >= NEAR_LIMIT * limit:
+    if ending is Ending.RUNTIME_ERROR and memory and limit and memory >= NEAR_LIMIT * float(limit):
         ending = Ending.MEMORY_LIMIT
     return Execution(
         ending=ending,
@@ -141,27 +164,36 @@ def _execution(item: Mapping[str, Any]) -> Execution | None:
 
 
 def _bytes(encoded: str | None) -> bytes:
-    return b"" if encoded is None else base64.b64decode(encoded)  # lenient: Judge0 breaks lines after 60 characters
+    """Judge0 breaks lines after 60 characters. Raises ValueError for anything else that is no base64."""
+    return b"" if encoded is None else base64.b64decode(encoded.replace("\n", ""), validate=True)
 
 
-def _seconds(header: str | None) -> float | None:
-    return float(header) if header is not None and header.isdigit() else None
+def _seconds(retry_after: str | None) -> float | None:
+    """RFC 9110, section 10.2.3: a number of seconds, or a date."""
+    if retry_after is None or retry_after.isdecimal():
+        return None if retry_after is None else float(retry_after)
+    try:
+        return max(0.0, (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None
 
 
 def _by_name(answer: object) -> dict[str, Language]:
     """The host's languages by the name that a submission uses; of several versions the newest."""
-    if not isinstance(answer, list):
-        raise Unavailable("the judge answered /languages with something else")
+    try:
+        listed = [(int(item["id"]), str(item["name"])) for item in answer]  # type: ignore[attr-defined]
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unavailable("the judge answered /languages with something else") from error
     best: dict[str, tuple[tuple[bool, tuple[int, ...]], Language]] = {}
-    for item in answer:
-        match = LABEL.fullmatch(str(item["name"]))
+    for number, label in listed:
+        match = LABEL.fullmatch(label)
         if match is None:  # "Executable", "Multi-file program": no language of a student's
             continue
         name = _name(match["language"])
         version = tuple(int(part) for part in re.findall(r"\d+", match["version"]))
         rank = (match["vendor"] in VENDORS, version)
         if name not in best or rank > best[name][0]:
-            best[name] = (rank, Language(name, str(item["name"]), match["version"], int(item["id"])))
+            best[name] = (rank, Language(name, label, match["version"], number))
     return {name: language for name, (_, language) in sorted(best.items())}
 
 

@@ -45,7 +45,7 @@ class Settings(BaseModel):
     lease_seconds: PositiveFloat = 15
     sweep_interval: PositiveFloat = 60
     slot_wait: PositiveFloat = 300
-    judge_timeout: PositiveFloat = 5
+    judge_timeout: PositiveFloat = Field(default_factory=lambda given: given.get("lease_seconds", 15) / 3)
     dispatch_deadline: Annotated[float, Field(ge=15, le=1800, description="Cloud Tasks' bounds")] = 900
     function_timeout: PositiveFloat = 900
     max_judgings: PositiveInt = 5

@@ -1,6 +1,6 @@
 """The circuit breaker in front of the judge: a value, and what changes it. Shared through the store.
 
-closed --(the judge did not answer for a visit's whole budget)--> open
+closed --(a call to the judge failed, and the probe after it)--> open
 open   --(retry_at passed, one caller wins the probe)-----------> half_open
 half_open --(the probe succeeded)--> closed;  --(it failed)--> open, twice as long as before
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-FIRST_PAUSE = timedelta(seconds=5)
+FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(seconds=30)
 PROBE_LEASE = timedelta(seconds=30)
 """A prober that died holds the probe no longer than this."""

@@ -16,10 +16,17 @@ RESERVED_FOR = timedelta(seconds=1)
 """How long a free slot waits for the kind that has precedence before anybody may take it (rule 4)."""
 
 SETBACK = timedelta(seconds=60)
-"""How far an abandoned submission goes back, so that one that kills its worker takes no neighbour along."""
+"""How far an abandoned submission goes back: whatever made it fail, the others come first."""
 
 FOOT_IN_THE_DOOR = 1
 """The number of the slot that a Run which has waited RUN_MAX_WAIT gets before any Submit (rule 5)."""
+
+QUARANTINE = 1
+"""The number of the only slot on which suspects are judged, one at a time.
+
+One that kills its worker takes those in hand beside it along, and all of them become suspects. None of these is ever
+beside it again: it costs nobody a second judging.
+"""
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,12 @@ class Waiting:
     submission_id: str
     attempt_id: str
     created_at: datetime
+    judgings: int = 0
+
+    @property
+    def suspect(self) -> bool:
+        """Whether a judging of it was abandoned: it may be what killed its worker."""
+        return self.judgings > 0
 
 
 @dataclass(frozen=True)
@@ -143,17 +156,20 @@ def pick(
     collide in step.
     """
     slots = takeable(kind, lines, now, run_max_wait)
-    if not slots or not lines.own:
-        return None
-    return rng.choice(slots), rng.choice(candidates(lines.own[: len(slots)]))
+    for slot in rng.sample(slots, len(slots)):
+        if own := candidates(slot, lines.own)[: len(slots)]:
+            return slot, rng.choice(own)
+    return None
 
 
-def candidates(first_in_line: Sequence[Waiting]) -> list[Waiting]:
-    """Those that may be taken now: of each attempt only the first, for a student's submissions keep their order."""
+def candidates(slot: Slot, first_in_line: Sequence[Waiting]) -> list[Waiting]:
+    """Those that may be taken on ``slot``: of each attempt only the first, for a student's submissions keep their
+    order; suspects only where they are judged.
+    """
     first: dict[str, Waiting] = {}
     for waiting in first_in_line:
         first.setdefault(waiting.attempt_id, waiting)
-    return list(first.values())
+    return [waiting for waiting in first.values() if slot.number == QUARANTINE or not waiting.suspect]
 
 
 def wait_estimate(ahead: Mapping[RunType, int], service_seconds: Mapping[RunType, float], slots: int) -> float:

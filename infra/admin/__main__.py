@@ -364,6 +364,67 @@ def resume_queue(context: Context, queue: str) -> None:
     click.echo(f"{queue} goes on")
 
 
+@cli.group()
+def failed() -> None:
+    """What could not be judged, which costs no student anything: see it, and have it judged again."""
+
+
+@failed.command("list")
+@click.option("--exam", "exam_id", help="Of one exam only.")
+@click.pass_obj
+def list_failed(context: Context, exam_id: str | None) -> None:
+    """Show what failed, oldest first, and why."""
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    from infra.admin import operations
+
+    found = operations.failed_submissions(context.service, exam_id)
+    if not found:
+        click.echo("nothing failed")
+        return
+    table = Table(Column("submission", no_wrap=True, min_width=32), "failed at", "of", "why")
+    for document in found:
+        at, kind, question, attempt, judgings, why = (document.fields[name] for name in operations.FAILED_COLUMNS)
+        table.add_row(
+            document.document_id,
+            f"{at:%Y-%m-%d %H:%M:%S}Z",
+            f"{kind} of {question} in {attempt}",
+            f"{why} ({judgings} judgings)",
+        )
+    Console().print(table)
+
+
+@failed.command("requeue")
+@click.argument("ids", metavar="[ID]...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All that failed; with --exam all of that exam.")
+@click.option("--exam", "exam_id", help="With --all: of one exam only.")
+@click.pass_obj
+def requeue_failed(context: Context, ids: tuple[str, ...], everything: bool, exam_id: str | None) -> None:
+    """Put what failed back in line, with all its judgings again. One that is refused does not stop the others."""
+    from infra.admin import operations
+
+    if everything == bool(ids):
+        raise click.UsageError("name submissions, or say --all")
+    if exam_id is not None and not everything:
+        raise click.UsageError("--exam goes with --all")
+    context.require_queues()
+    chosen = ids or [each.document_id for each in operations.failed_submissions(context.service, exam_id)]
+    refused = 0
+    for submission_id in dict.fromkeys(chosen):
+        try:
+            operations.requeue_failed(context.service, submission_id)
+        except operations.OperationError as error:
+            click.echo(f"refused   {error}", err=True)
+            refused += 1
+            continue
+        click.echo(f"requeued  {submission_id}")
+    if refused:
+        fail(f"{refused} of {len(chosen)} refused")
+    if not chosen:
+        click.echo("nothing failed")
+
+
 class Seconds(click.ParamType[float]):
     name = "seconds"
 

@@ -99,10 +99,16 @@ class Context:
 
     @cached_property
     def queues(self) -> CloudTasksTicketQueue:
-        from infra import bootstrap, settings
+        from infra import bootstrap
 
-        settings.require(self.settings, "tasks_location")
+        self.require_queues()
         return bootstrap.ticket_queue(self.settings)
+
+    def require_queues(self) -> None:
+        """Raises SettingsError where what is needed to issue a ticket is not set."""
+        from infra import settings
+
+        settings.require(self.settings, "tasks_location", "handler_url", "tasks_service_account")
 
     @property
     def url(self) -> str:

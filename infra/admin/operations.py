@@ -14,7 +14,9 @@ from pathlib import Path
 from functions import records
 from functions.domain.exam import Attempt, Exam, window
 from functions.domain.submission import Status
-from functions.ports import Conflict, Create, Document, Put, Query, Update, Write
+from functions.errors import Refusal
+from functions.intake import requeue
+from functions.ports import Condition, Conflict, Create, Document, Put, Query, Update, Write
 from functions.questions import HEAD_SECONDS, QuestionDamaged, put_question, question_version
 from functions.service import Service
 from infra.kattis import Package, PackageSubmission
@@ -288,6 +290,30 @@ def exam_status(service: Service, exam_id: str) -> dict[Status, int]:
         )
         for status in Status
     }
+
+
+FAILED_COLUMNS = ("finished_at", "run_type", "question_id", "attempt_id", "judgings", "failure")
+
+
+def failed_submissions(service: Service, exam_id: str | None) -> list[Document]:
+    """What could not be judged, of one exam or of all, oldest first; FAILED_COLUMNS of each."""
+    if exam_id is not None:
+        _existing(service, records.EXAMS, exam_id, "exam")
+    exam: tuple[Condition, ...] = (("exam_id", "==", exam_id),) if exam_id is not None else ()
+    where: tuple[Condition, ...] = (("status", "==", str(Status.FAILED)), *exam)
+    found = service.store.find(Query(records.SUBMISSIONS, where, select=FAILED_COLUMNS))
+    return sorted(found, key=lambda document: document.fields["finished_at"])
+
+
+def requeue_failed(service: Service, submission_id: str) -> None:
+    """Have a `failed` submission judged again. Raises OperationError."""
+    document = _existing(service, records.SUBMISSIONS, submission_id, "submission")
+    try:
+        requeue(service, records.submission_of(document), document.version)
+    except Refusal as error:
+        raise OperationError(f"{submission_id}: {error.detail}") from None
+    except Conflict:
+        raise OperationError(f"{submission_id}: somebody else requeued it just now") from None
 
 
 def owner_of(service: Service, attempt_id: str) -> str:

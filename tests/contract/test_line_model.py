@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from operator import attrgetter
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -26,7 +27,7 @@ from hypothesis.stateful import (
 
 from functions import records
 from functions.claims import Look, claim, close, look
-from functions.domain.line import FOOT_IN_THE_DOOR, RESERVED_FOR, Slot
+from functions.domain.line import FOOT_IN_THE_DOOR, QUARANTINE, RESERVED_FOR, Slot
 from functions.domain.submission import RunType, Status, Submission
 from functions.errors import Refusal
 from functions.intake import cancel
@@ -42,6 +43,7 @@ from tests.fakes import World, make_world
 
 STUDENTS = ("alice", "bob", "carol")
 SLOTS = 2
+BY_STUDENT = attrgetter("student")
 KINDS = st.sampled_from(RunType)
 FINAL = (Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.SUPERSEDED)
 
@@ -111,10 +113,16 @@ class TheLine(RuleBasedStateMachine):
             in_vain = bool(other) and now - max(slot.free_at, other[0].created_at) >= RESERVED_FOR
             return bool(other) and has_precedence and not in_vain
 
+        def takeable(slot_number: int) -> list[str]:
+            """Each student's first; what was abandoned once is judged on one slot only."""
+            firsts = [next(own) for _, own in itertools.groupby(sorted(lines[kind], key=BY_STUDENT), BY_STUDENT)]
+            left = [each for each in firsts if slot_number == QUARANTINE or not each.judgings]
+            return [each.submission_id for each in sorted(left, key=lambda each: (each.turn_at, each.submission_id))]
+
         if lease is None:
-            assert all(kept(slot) for slot in free.values())  # rule 4
+            assert all(kept(slot) or not takeable(number) for number, slot in free.items())  # rule 4
             return
-        assert lease.submission.submission_id in [each.submission_id for each in lines[kind][: len(free)]]
+        assert lease.submission.submission_id in takeable(lease.slot.number)[: len(free)]
         assert not kept(free[lease.slot.number]) or sum(map(kept, free.values())) > len(other)  # rule 5
         self.held.append(lease)
 
@@ -230,6 +238,14 @@ class TheLine(RuleBasedStateMachine):
         owners = [slot.owner for slot in read_slots(self.world.service)[0] if slot.owner is not None]
         processing = self.store.find(Query(records.SUBMISSIONS, (("status", "==", "processing"),)))
         assert sorted(each.fields["owner"] for each in processing) == sorted(owners)
+
+    @invariant()
+    def what_was_abandoned_is_judged_one_at_a_time(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        others = [slot for slot in read_slots(self.world.service)[0] if slot.number != QUARANTINE and slot.owner]
+        held = self.store.get(*(records.submission_path(slot.submission_id or "none") for slot in others))
+        assert all(each is not None and each.fields["judgings"] == 1 for each in held)
 
     @invariant()
     def nothing_is_judged_twice(self) -> None:

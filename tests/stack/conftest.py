@@ -94,6 +94,12 @@ class Student:
         shown: dict[str, Any] = answer.json()
         return shown
 
+    def attempt(self) -> dict[str, Any]:
+        answer = requests.get(f"{self.url}/attempts/{self.attempt_id}", headers=self.headers, timeout=30)
+        assert answer.status_code == 200, answer.text
+        shown: dict[str, Any] = answer.json()
+        return shown
+
     def wait(self, submission_id: str) -> dict[str, Any]:
         until = time.monotonic() + GIVE_UP_SECONDS
         while time.monotonic() < until:

@@ -149,13 +149,13 @@ def test_the_breaker_opens_probes_one_at_a_time_and_closes() -> None:
     now = NOON
     open_ = breaker.opened(Breaker(since=now), now)
     assert open_.state is State.OPEN
-    assert not open_.probe_due(now + timedelta(seconds=4.9))
-    assert open_.probe_due(now + timedelta(seconds=5))
-    half = breaker.probing(open_, now + timedelta(seconds=5))
+    assert not open_.probe_due(now + timedelta(seconds=0.9))
+    assert open_.probe_due(now + timedelta(seconds=1))
+    half = breaker.probing(open_, now + timedelta(seconds=1))
     assert not half.probe_due(now + timedelta(seconds=6))  # somebody is asking
-    assert half.probe_due(now + timedelta(seconds=35))  # ... and vanished
-    again = breaker.opened(half, now + timedelta(seconds=6))
-    assert (again.pause_seconds, again.since) == (10, now)
+    assert half.probe_due(now + timedelta(seconds=31))  # ... and vanished
+    again = breaker.opened(half, now + timedelta(seconds=2))
+    assert (again.pause_seconds, again.since) == (2, now)
     assert breaker.closed(now).state is State.CLOSED
 
 

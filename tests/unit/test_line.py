@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from functions.domain.line import Lines, Slot, Waiting, candidates, may_go_on, pick, takeable, turn
+from functions.domain.line import QUARANTINE, Lines, Slot, Waiting, candidates, may_go_on, pick, takeable, turn
 from functions.domain.submission import RunType, Status
 from tests.fakes import NOON
 
@@ -135,7 +135,19 @@ def test_with_some_slots_free_any_of_as_many_first_in_line_may_be_picked_and_no_
 def test_of_one_student_only_the_first_waiting_one_may_be_taken() -> None:
     mine, later, other = waiting(RunType.RUN, 1), waiting(RunType.RUN, 2), waiting(RunType.RUN, 3)
     later = replace(later, attempt_id=mine.attempt_id)
-    assert candidates([mine, later, other]) == [mine, other]
+    assert candidates(slot(1), [mine, later, other]) == [mine, other]
+
+
+def test_what_may_have_killed_its_worker_is_judged_on_one_slot_only() -> None:
+    own = [replace(waiting(RunType.SUBMIT, 0), judgings=1), waiting(RunType.SUBMIT, 1)]
+    for number, may in [(QUARANTINE, {"submit-0", "submit-1"}), (QUARANTINE + 1, {"submit-1"})]:
+        free = [slot(number)]
+        assert {each.submission_id for each in candidates(free[0], own)} == may
+    seen = Lines([slot(2), slot(3), slot(1)], own[:1], {RunType.SUBMIT: [own[0].created_at]})
+    for seed in range(20):
+        found = pick(RunType.SUBMIT, seen, NOON, RUN_MAX_WAIT, random.Random(seed))
+        assert found is not None
+        assert found[0].number == QUARANTINE
 
 
 def test_the_holder_of_a_slot_goes_on_while_nobody_has_precedence() -> None:

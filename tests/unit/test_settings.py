@@ -54,10 +54,11 @@ def test_a_refused_secret_is_not_repeated() -> None:
     assert "hunter2" not in repr(settings.read({"JUDGE0_API_KEY": "hunter2"}))
 
 
-def test_short_leases_have_margins_to_match() -> None:
-    short = settings.read({"LEASE_SECONDS": "2", "JUDGE_TIMEOUT": "0.5", "SWEEP_INTERVAL": "3"})
+def test_short_leases_have_margins_and_a_judge_timeout_to_match() -> None:
+    short = settings.read({"LEASE_SECONDS": "2", "SWEEP_INTERVAL": "3"})
     assert short.rules().margin.total_seconds() == pytest.approx(2 / 7.5, abs=1e-6)
-    assert Settings().rules().margin.total_seconds() == 2
+    assert short.judge_timeout == pytest.approx(2 / 3)
+    assert (Settings().rules().margin.total_seconds(), Settings().judge_timeout) == (2, 5)
 
 
 def test_what_a_function_needs_and_lacks_is_named() -> None:

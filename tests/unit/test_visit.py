@@ -399,7 +399,7 @@ def test_the_sweep_puts_back_what_a_dead_worker_left_and_issues_tickets(world: W
         pass
     world.clock.seconds += 17
     findings = sweep(world.service)
-    assert findings.abandoned >= 1
+    assert findings.put_back >= 1
     assert world.read(abandoned).status is Status.QUEUED
     ids = {submission for _, submission in world.tickets.tickets}
     assert ids == {abandoned.submission_id, waiting.submission_id}
