@@ -37,7 +37,7 @@ def ask(service: Service, lease: Lease, call: Callable[[], T]) -> T:
     ask with one probe at a time. Raises LeaseLost, Stopped, JudgeAway; TestCannotBeJudged where the judge takes the
     probe but never this call, which is then the submission's own affair.
     """
-    until = service.clock.monotonic() + BUDGET_SECONDS
+    begun, away = service.clock.monotonic(), 0.0
     longest = service.rules.lease_seconds / 3
     backoff = wait_random_exponential(multiplier=0.2, max=longest)
 
@@ -47,19 +47,22 @@ def ask(service: Service, lease: Lease, call: Callable[[], T]) -> T:
         return backoff(state) if asked is None else min(asked, longest)
 
     def attempt() -> T:
+        nonlocal away
         _stay(service, lease)
         try:
             return call()
         except JudgeBusy:
             raise
         except Unavailable as error:
-            _wait_while_open(service, lease, until, error)
+            failed = service.clock.monotonic()
+            _wait_while_open(service, lease, failed + BUDGET_SECONDS, error)
+            away += service.clock.monotonic() - failed  # says nothing of this call
             raise
 
     retrying = Retrying(
         retry=retry_if_exception_type(Unavailable),
         wait=pause,
-        stop=lambda _: service.clock.monotonic() >= until,
+        stop=lambda _: service.clock.monotonic() - begun - away >= BUDGET_SECONDS,
         sleep=service.clock.sleep,
         reraise=True,
     )

@@ -27,6 +27,7 @@ def judge(service: Service, lease: Lease, question: Question) -> Submission:
     tests = tests_for(submission, question)
     programs = [_program(submission, question, test) for test in tests]
     deadline = question.limits.wall_seconds + QUEUED_AT_JUDGE_SECONDS
+    ask(service, lease, service.judge.languages)  # once an hour it is a call of its own, which a lease must outlast
     window = Window(len(tests), service.rules.batch_size, deadline)
     changed_at = told_at = service.clock.monotonic()
     while not window.complete:

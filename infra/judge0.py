@@ -63,7 +63,7 @@ class Judge0Judge:
         self._session.close()
 
     def create(self, programs: Sequence[Program]) -> list[str | None]:
-        known = {language.name: language.judge_id for language in self.languages()}
+        known = {name: language.judge_id for name, language in self._known_languages().items()}
         sendable = [program for program in programs if program.language in known]
         tokens: list[str | None] = []
         if sendable:
@@ -85,6 +85,13 @@ class Judge0Judge:
             raise Unavailable("the judge answered a poll with something else") from error
 
     def languages(self) -> tuple[Language, ...]:
+        return tuple(self._asked_languages().values())
+
+    def _known_languages(self) -> dict[str, Language]:
+        """Asked for only where none are known: sending a batch is one call."""
+        return self._languages or self._asked_languages()
+
+    def _asked_languages(self) -> dict[str, Language]:
         if time.monotonic() >= self._languages_until:
             try:
                 self._languages = _by_name(self._call("GET", "/languages"))
@@ -93,20 +100,20 @@ class Judge0Judge:
                 self._languages_until = time.monotonic() + LANGUAGES_RETRY_SECONDS
         if not self._languages:
             raise Unavailable("the judge has not told its languages yet")
-        return tuple(self._languages.values())
+        return self._languages
 
     def probe(self) -> None:
         """Sends a program of one byte: only this goes the way of all submissions, through its database and its queue.
 
         Its `/about` answers also where neither is there.
         """
-        language = self.languages()[0].name
+        language = next(iter(self._known_languages()))
         self.create([Program(b"1", language, b"", cpu_seconds=1.0, wall_seconds=2.0, memory_kb=64_000, output_kb=1)])
 
     def _call(self, method: str, path: str, body: object = None) -> Any:
         """The JSON of the answer, within the time-out altogether. Raises Unavailable."""
-        until = time.monotonic() + 0.6 * self._seconds
-        times = (0.2 * self._seconds, 0.4 * self._seconds)  # to connect, and between two pieces of the answer
+        until = time.monotonic() + self._seconds
+        times = (0.2 * self._seconds, 0.8 * self._seconds)  # to connect, and for the begin of the answer
         try:
             with self._session.request(
                 method, self._url + path, json=body, timeout=times, stream=True, allow_redirects=False
@@ -125,11 +132,15 @@ class Judge0Judge:
 
 
 def _pieces(answer: requests.Response, until: float) -> Iterator[bytes]:
-    """As they come: a time-out of the socket bounds the wait for each, not for all of them."""
+    """As they come, each in what is left of the time: the socket's own time-out would begin anew with each."""
     while piece := answer.raw.read1(decode_content=True):
         yield piece
-        if time.monotonic() >= until:
+        left = until - time.monotonic()
+        if left <= 0:
             raise Unavailable("the judge did not finish its answer in time")
+        connection = answer.raw.connection
+        if connection is not None and connection.sock is not None:  # else all of it is here
+            connection.sock.settimeout(left)
 
 
 def _item(program: Program, language_id: int) -> dict[str, object]:

@@ -243,6 +243,12 @@ def test_a_judge_that_is_away_is_asked_by_one_probe_at_a_time_and_nobody_is_blam
     assert (ended.verdict, ended.judgings) == (Verdict.ACCEPTED, 1)
 
 
+def test_a_judge_that_comes_back_after_a_while_finds_the_submission_where_it_was(world: World, proxy: Proxy) -> None:
+    proxy.rule = at_first(Exchange.reset, 2, only="POST")  # the call and its probe
+    ended = judged(world)
+    assert (ended.verdict, ended.judgings) == (Verdict.ACCEPTED, 1)
+
+
 def test_outputs_that_are_no_text_and_outputs_that_are_missing_are_compared_as_bytes(
     world: World, proxy: Proxy
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -16,13 +17,13 @@ from functions.domain.verdict import Ending, Execution, Verdict
 from functions.errors import Refusal
 from functions.gate import Gate
 from functions.leases import Lease, LeaseLost
-from functions.ports import Caller, Delete, Program, Put, Query
+from functions.ports import Caller, Delete, Program, Put, Query, Unavailable
 from functions.questions import put_question
 from functions.service import Draining
 from functions.slots import free_slots, read_slots, seed_slots, set_slots
 from functions.sweeping import sweep
 from functions.visit import End, visit
-from tests.fakes import FakeClock, World, echo, question
+from tests.fakes import FakeClock, FakeJudge, World, echo, question
 
 
 class InstantGate(Gate):
@@ -304,6 +305,30 @@ def test_with_the_judge_away_the_submission_waits_with_its_turn_and_the_breaker_
     world.clock.seconds += 6
     assert visit_line(world) is End.JUDGED
     assert world.read(submitted).verdict is Verdict.ACCEPTED
+
+
+def test_a_judge_that_goes_and_comes_back_again_and_again_is_not_the_submissions_fault(world: World) -> None:
+    class Flapping(FakeJudge):
+        outages = 3
+        back_at = 0.0
+
+        def create(self, programs: Sequence[Program]) -> list[str | None]:
+            if self.outages:
+                self.outages -= 1
+                self.back_at = world.clock.seconds + 6
+                raise Unavailable("gone")
+            return super().create(programs)
+
+        def probe(self) -> None:
+            if world.clock.seconds < self.back_at:
+                raise Unavailable("still gone")
+
+    world = replace(world, service=replace(world.service, judge=Flapping(world.clock)))
+    submitted = world.submit()
+    assert visit_line(world) is End.JUDGED
+    judged = world.read(submitted)
+    assert (judged.verdict, judged.judgings) == (Verdict.ACCEPTED, 1)
+    assert world.clock.seconds > 15, "longer away in all than one absence may last"
 
 
 def test_the_breaker_that_closes_gives_the_waiting_their_tickets(world: World) -> None:
