@@ -27,7 +27,7 @@ bench-line: .venv/installed ## Measure how well the line is served: busy slots, 
 	@$(BIN)/python -m tests.bench.line
 
 faults: .venv/installed ## Break things on purpose, in full (10 minutes; `make test` plays a short form)
-	@FAULTS_FULL=1 $(BIN)/python -m pytest tests/faults
+	@FAULTS_FULL=1 $(BIN)/python -m pytest -m "long or not long" -s tests/faults
 
 check: .venv/installed check-terraform ## Lint, types, import rules, Terraform
 	@$(BIN)/ruff check .

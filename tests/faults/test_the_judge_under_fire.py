@@ -49,9 +49,9 @@ def proxy(scripted_url: str) -> Iterator[Proxy]:
 def world(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """A service on real time whose judge is behind the proxy; budgets are short, so that a test is."""
     monkeypatch.setattr(judging, "QUEUED_AT_JUDGE_SECONDS", DEADLINE_SECONDS - Limits().wall_seconds)
-    monkeypatch.setattr(asking, "BUDGET_SECONDS", 2.0)
+    monkeypatch.setattr(asking, "BUDGET_SECONDS", 1.5)
     store, judge = SQLiteDocumentStore(":memory:"), Judge0Judge(proxy.url, {}, timeout=CALL_SECONDS)
-    made = make_world(store, judge_timeout=CALL_SECONDS, lease_seconds=6.0)
+    made = make_world(store, judge_timeout=CALL_SECONDS, lease_seconds=6.0, max_judgings=2)
     yield replace(made, service=replace(made.service, judge=judge, clock=SystemClock(), kept={}))
     judge.close()
     store.close()
@@ -205,7 +205,7 @@ def test_what_the_judge_never_finishes_fails_without_a_verdict_after_max_judging
 ) -> None:
     proxy.rule = always
     ended = judged(world)
-    assert (ended.status, ended.verdict, ended.score, ended.judgings) == (Status.FAILED, None, None, 5)
+    assert (ended.status, ended.verdict, ended.score, ended.judgings) == (Status.FAILED, None, None, 2)
     assert "sent 3 times" in str(ended.failure)
 
 
@@ -222,7 +222,7 @@ def test_one_that_the_judge_refuses_for_ever_fails_alone_and_does_not_open_the_b
     poison, good = world.submit(code="poison"), world.submit(caller=Caller("bob"))
     judge_next(world)
     ended, neighbour = world.read(poison), world.read(good)
-    assert (ended.status, ended.judgings) == (Status.FAILED, 5)
+    assert (ended.status, ended.judgings) == (Status.FAILED, 2)
     assert (neighbour.verdict, neighbour.judgings) == (Verdict.ACCEPTED, 1)
     assert breaker.state(world.service).state is State.CLOSED
 

@@ -28,7 +28,7 @@ def broken() -> Iterator[Rig]:
 
 
 def test_a_handler_that_is_killed_again_and_again(broken: Rig) -> None:
-    submissions, kills = (100, 20) if FULL else (30, 5)
+    submissions, kills = (100, 20) if FULL else (24, 4)
     rng = random.Random(4)
     sent = broken.send(submissions, takes=1.0)
     killed = 0

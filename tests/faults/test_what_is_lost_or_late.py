@@ -21,7 +21,7 @@ from tests.stack.conftest import free_ports
 pytestmark = pytest.mark.stack
 
 FULL = bool(os.environ.get("FAULTS_FULL"))
-AWAY_SECONDS = 60 if FULL else 20
+AWAY_SECONDS = 60 if FULL else 10
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,8 @@ def test_a_judge_that_is_away_for_a_while_in_the_middle(between: Between) -> Non
     assert between.rig.live.health()["judge"]["state"] == "closed"
 
 
-@pytest.mark.parametrize("status", [1, 2] if FULL else [2])
+@pytest.mark.long
+@pytest.mark.parametrize("status", [1, 2])
 def test_a_test_that_stays_at_the_judge_for_ever_because_its_worker_was_killed(between: Between, status: int) -> None:
     stuck: set[str] = set()
 
