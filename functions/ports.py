@@ -151,6 +151,17 @@ class TicketQueue(Protocol):
         """
 
 
+class Step(Enum):
+    """What of a program's way one call to the judge does."""
+
+    WHOLE = "whole"
+    """Compile it, where its language needs that, and run it."""
+    BUILD = "build"
+    """Compile it only: what it prints is its build."""
+    RUN = "run"
+    """Run its build."""
+
+
 @dataclass(frozen=True)
 class Program:
     """What to run: one test of one submission."""
@@ -162,6 +173,9 @@ class Program:
     wall_seconds: float
     memory_kb: int
     output_kb: int
+    step: Step = Step.WHOLE
+    build: bytes | None = None
+    """What `Step.BUILD` printed, for `Step.RUN`. The student had a hand in it: data, never trusted."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +207,12 @@ class Judge(Protocol):
 
     def languages(self) -> tuple[Language, ...]:
         """What the host can run now, each name once. Kept for an hour by the adapter."""
+
+    def builds(self, language: str) -> bool:
+        """Whether this host can compile that language once and run the build many times."""
+
+    def is_build(self, language: str, output: bytes) -> bool:
+        """Whether ``output`` of a `Step.BUILD` is a whole build that can be run."""
 
     def probe(self) -> None:
         """One cheap call, to learn whether the judge answers. Raises Unavailable."""

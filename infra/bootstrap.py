@@ -122,6 +122,12 @@ class _LazyJudge:
     def languages(self) -> tuple[Language, ...]:
         return self._judge().languages()
 
+    def builds(self, language: str) -> bool:
+        return self._judge().builds(language)
+
+    def is_build(self, language: str, output: bytes) -> bool:
+        return self._judge().is_build(language, output)
+
     def probe(self) -> None:
         self._judge().probe()
 

@@ -16,7 +16,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
 from functions.domain.verdict import Ending, Execution
-from functions.ports import JudgeBusy, Language, Program, Unavailable
+from functions.ports import JudgeBusy, Language, Program, Step, Unavailable
+from infra.building import EXECUTABLE, MULTI_FILE, Recipe, build_item, is_build, recipe, run_item
 
 FIELDS = "token,status_id,stdout,stderr,compile_output,message,time,memory,memory_limit"
 LANGUAGES_SECONDS = 3600.0
@@ -57,6 +58,8 @@ class Judge0Judge:
         self._session.mount("http://", HTTPAdapter(pool_maxsize=32))
         self._session.mount("https://", HTTPAdapter(pool_maxsize=32))
         self._languages: dict[str, Language] = {}
+        self._ids: set[int] = set()
+        self._recipes: dict[str, Recipe | None] = {}
         self._languages_until = 0.0
 
     def close(self) -> None:
@@ -64,10 +67,11 @@ class Judge0Judge:
 
     def create(self, programs: Sequence[Program]) -> list[str | None]:
         known = {name: language.judge_id for name, language in self._known_languages().items()}
+        recipes = self._recipes
         sendable = [program for program in programs if program.language in known]
         tokens: list[str | None] = []
         if sendable:
-            items = [_item(program, known[program.language]) for program in sendable]
+            items = [_item(each, known[each.language], recipes.get(each.language)) for each in sendable]
             answer = self._call("POST", "/submissions/batch?base64_encoded=true", {"submissions": items})
             if not isinstance(answer, list) or len(answer) != len(items):
                 raise Unavailable("the judge answered a batch with something else")
@@ -87,6 +91,19 @@ class Judge0Judge:
     def languages(self) -> tuple[Language, ...]:
         return tuple(self._asked_languages().values())
 
+    def builds(self, language: str) -> bool:
+        known = self._known_languages()
+        if language not in known or not {EXECUTABLE, MULTI_FILE} <= self._ids:
+            return False
+        if language not in self._recipes:
+            shown = self._call("GET", f"/languages/{known[language].judge_id}", also=(404,))
+            self._recipes = {**self._recipes, language: recipe(shown)}
+        return self._recipes[language] is not None
+
+    def is_build(self, language: str, output: bytes) -> bool:
+        made_by = self._recipes.get(language)
+        return made_by is not None and is_build(made_by, output)
+
     def _known_languages(self) -> dict[str, Language]:
         """Asked for only where none are known: sending a batch is one call."""
         return self._languages or self._asked_languages()
@@ -94,7 +111,8 @@ class Judge0Judge:
     def _asked_languages(self) -> dict[str, Language]:
         if time.monotonic() >= self._languages_until:
             try:
-                self._languages = _by_name(self._call("GET", "/languages"))
+                listed = _listed(self._call("GET", "/languages"))
+                self._languages, self._ids, self._recipes = _by_name(listed), {number for number, _ in listed}, {}
                 self._languages_until = time.monotonic() + LANGUAGES_SECONDS
             except Unavailable:
                 self._languages_until = time.monotonic() + LANGUAGES_RETRY_SECONDS
@@ -110,7 +128,7 @@ class Judge0Judge:
         language = next(iter(self._known_languages()))
         self.create([Program(b"1", language, b"", cpu_seconds=1.0, wall_seconds=2.0, memory_kb=64_000, output_kb=1)])
 
-    def _call(self, method: str, path: str, body: object = None) -> Any:
+    def _call(self, method: str, path: str, body: object = None, also: Sequence[int] = ()) -> Any:
         """The JSON of the answer, within the time-out altogether. Raises Unavailable."""
         until = time.monotonic() + self._seconds
         times = (0.2 * self._seconds, 0.8 * self._seconds)  # to connect, and for the begin of the answer
@@ -123,7 +141,7 @@ class Judge0Judge:
             raise Unavailable(f"the judge: {type(error).__name__}") from error
         if answer.status_code in (429, 503):
             raise JudgeBusy(f"the judge answered {answer.status_code}", _seconds(answer.headers.get("Retry-After")))
-        if answer.status_code not in (200, 201, 422):  # 422: every item of a batch is invalid, told one by one
+        if answer.status_code not in (200, 201, 422, *also):  # 422: every item of a batch is invalid, told one by one
             raise Unavailable(f"the judge answered {answer.status_code}")
         try:
             return json.loads(content)
@@ -143,10 +161,15 @@ def _pieces(answer: requests.Response, until: float) -> Iterator[bytes]:
             connection.sock.settimeout(left)
 
 
-def _item(program: Program, language_id: int) -> dict[str, object]:
+def _item(program: Program, language_id: int, made_by: Recipe | None) -> dict[str, object]:
+    if program.step is Step.BUILD and made_by is not None:
+        return {**build_item(made_by, program.source), "enable_network": False}
+    if program.step is Step.RUN and made_by is not None and program.build is not None:
+        what = run_item(made_by, program.build)
+    else:
+        what = {"source_code": base64.b64encode(program.source).decode(), "language_id": language_id}
     return {
-        "source_code": base64.b64encode(program.source).decode(),
-        "language_id": language_id,
+        **what,
         "stdin": base64.b64encode(program.stdin).decode(),
         "cpu_time_limit": program.cpu_seconds,
         "wall_time_limit": program.wall_seconds,
@@ -189,12 +212,16 @@ def _seconds(retry_after: str | None) -> float | None:
         return None
 
 
-def _by_name(answer: object) -> dict[str, Language]:
-    """The host's languages by the name that a submission uses; of several versions the newest."""
+def _listed(answer: Any) -> list[tuple[int, str]]:
+    """The ids and labels of the host's languages."""
     try:
-        listed = [(int(item["id"]), str(item["name"])) for item in answer]  # type: ignore[attr-defined]
+        return [(int(item["id"]), str(item["name"])) for item in answer]
     except (KeyError, TypeError, ValueError) as error:
         raise Unavailable("the judge answered /languages with something else") from error
+
+
+def _by_name(listed: Sequence[tuple[int, str]]) -> dict[str, Language]:
+    """The host's languages by the name that a submission uses; of several versions the newest."""
     best: dict[str, tuple[tuple[bool, tuple[int, ...]], Language]] = {}
     for number, label in listed:
         match = LABEL.fullmatch(label)

@@ -114,6 +114,12 @@ class FakeJudge:
         self._called("languages")
         return tuple(Language(name, f"{name.title()} (1.0)", "1.0") for name in self.names)
 
+    def builds(self, language: str) -> bool:
+        return False
+
+    def is_build(self, language: str, output: bytes) -> bool:
+        return False
+
     def probe(self) -> None:
         self._called("probe")
 

@@ -28,7 +28,7 @@ TAKES = re.compile(rb"\btakes (\d+(?:\.\d+)?) s\b")
 
 def play(submission: Submission, seconds: float, stopping: Event) -> Result:
     """What judging this one would have given, after the time that its source names, else ``seconds``."""
-    said = TAKES.search(submission.source_code)
+    said = TAKES.search(submission.source_code or b"")
     taken = float(said[1]) if said is not None else seconds
     stopping.wait(taken)
     return Result(Status.ACCEPTED, stdout=submission.stdin, exit_code=0, time=taken, wall_time=taken, memory=1024)

@@ -68,7 +68,7 @@ class Judge0:
             time.sleep(0.005)
         raise AssertionError("not judged: a stuck worker?")
 
-    def judge(self, language_id: int, source_code: str, **more: Any) -> dict[str, Any]:
+    def judge(self, language_id: int, source_code: str | bytes | None, **more: Any) -> dict[str, Any]:
         """One submission, created and read until it is done."""
         answer = self.create({"language_id": language_id, "source_code": source_code, **more})
         assert answer.status_code == 201, answer.text

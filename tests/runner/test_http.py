@@ -47,7 +47,6 @@ def test_a_batch_with_nothing_valid_is_422(judge0: Any) -> None:
         ("command_line_arguments", "x" * 513, "is too long (maximum is 512 characters)"),
         ("compiler_options", "-O2", "setting compiler options is only allowed for compiled languages"),
         ("callback_url", "http://localhost/", "setting callback is not allowed"),
-        ("additional_files", "UEsFBg==", "setting additional files is not allowed"),
     ],
 )
 def test_what_is_out_of_range_is_422_in_the_words_of_rails(

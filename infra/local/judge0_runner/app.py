@@ -98,7 +98,6 @@ DEFAULT_FIELDS = ("stdout", "time", "memory", "stderr", "token", "compile_output
 #: What the runner leaves out, and answers as a Judge0 host does that has it switched off.
 NOT_ALLOWED = {
     "callback_url": "setting callback is not allowed",
-    "additional_files": "setting additional files is not allowed",
 }
 
 
@@ -274,8 +273,7 @@ def parse(item: Mapping[str, Any], base64_encoded: bool, languages: Mapping[int,
     errors: Errors = {}
     texts = {name: _bytes(item.get(name), base64_encoded) for name in ("source_code", "stdin", "expected_output")}
     source_code = texts["source_code"]
-    if source_code is None or not source_code.strip():
-        errors["source_code"] = ["can't be blank"]
+    additional_files = _bytes(item.get("additional_files"), base64_encoded=True)
     language_id = item.get("language_id")
     number = _number(language_id)
     language = languages.get(int(number)) if number is not None else None
@@ -283,6 +281,12 @@ def parse(item: Mapping[str, Any], base64_encoded: bool, languages: Mapping[int,
         shown = "" if language_id is None else int(number or 0)
         blank = ["can't be blank"] if language_id in (None, "") else []
         errors["language_id"] = [*blank, f"language with id {shown} doesn't exist"]
+    if language is not None and language.source_file is None:
+        source_code = None
+        if not additional_files:
+            errors["additional_files"] = ["can't be blank"]
+    elif source_code is None or not source_code.strip():
+        errors["source_code"] = ["can't be blank"]
     numbers: dict[str, float] = {}
     for name, allowed in RANGES.items():
         numbers[name], message = _in_range(item.get(name), allowed, name in POSITIVE)
@@ -295,7 +299,7 @@ def parse(item: Mapping[str, Any], base64_encoded: bool, languages: Mapping[int,
     if options["compiler_options"] and language is not None and language.compile_cmd is None:
         errors["compiler_options"] = ["setting compiler options is only allowed for compiled languages"]
     errors.update({name: [message] for name, message in NOT_ALLOWED.items() if item.get(name)})
-    if errors or source_code is None or language is None:
+    if errors or language is None:
         return errors
     return Submission(
         source_code=source_code,
@@ -315,6 +319,7 @@ def parse(item: Mapping[str, Any], base64_encoded: bool, languages: Mapping[int,
         enable_per_process_and_thread_memory_limit=_flag(item.get("enable_per_process_and_thread_memory_limit")),
         max_file_size=int(numbers["max_file_size"]),
         redirect_stderr_to_stdout=_flag(item.get("redirect_stderr_to_stdout")),
+        additional_files=additional_files or None,
     )
 
 
@@ -333,7 +338,7 @@ def serialize(record: Record, fields: Sequence[str], base64_encoded: bool) -> di
         "language_id": language.id,
         "language": {"id": language.id, "name": language.name},
         "callback_url": None,
-        "additional_files": None,
+        "additional_files": record.submission.additional_files and _encode64(record.submission.additional_files),
         "enable_network": False,
     }
     return {name: _shown(name, values[name], base64_encoded) for name in FIELDS if name in fields}
@@ -470,7 +475,7 @@ def _config(max_queue_size: int) -> Mapping[str, object]:
         "enable_callbacks": False,
         "callbacks_max_tries": 3,
         "callbacks_timeout": 5.0,
-        "enable_additional_files": False,
+        "enable_additional_files": True,
         "max_queue_size": max_queue_size,
         **numbers,
         "enable_per_process_and_thread_time_limit": False,

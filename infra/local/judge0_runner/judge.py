@@ -4,7 +4,9 @@ import io
 import re
 import signal
 import tarfile
+import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from threading import Event
@@ -91,15 +93,16 @@ COMPILE_LIMITS = Limits(
     output_kb=16 * 1024,
 )
 
-#: Files that a compilation may hand on: each costs an open file while the box is built.
-MAX_COMPILED_FILES = 500
+#: Files that an archive or a compilation may hand on: each costs an open file while the box is built.
+MAX_FILES = 500
+MAX_UNPACKED_BYTES = 10 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Submission:
     """What a client asked for, validated; app.py holds the rules. Seconds and KB."""
 
-    source_code: bytes
+    source_code: bytes | None
     language: Language
     stdin: bytes | None
     expected_output: bytes | None
@@ -116,6 +119,8 @@ class Submission:
     enable_per_process_and_thread_memory_limit: bool
     max_file_size: int
     redirect_stderr_to_stdout: bool
+    #: A zip archive.
+    additional_files: bytes | None
 
 
 @dataclass(frozen=True)
@@ -147,9 +152,9 @@ class Ending:
 def judge(submission: Submission, sandbox: Sandbox, shutdown: Event) -> Result:
     """Compiles and runs; a fault of the box is the status 13, never a verdict."""
     language = submission.language
-    files: Mapping[str, bytes] = {language.source_file: submission.source_code}
+    files: Mapping[str, bytes] = _files(submission)
     compile_output: bytes | None = None
-    if language.compile_cmd is not None:
+    if language.compile_cmd is not None and (language.source_file is not None or "compile" in files):
         compiled = _compile(submission, language.compile_cmd, files, sandbox, shutdown)
         if isinstance(compiled, Result):
             return compiled
@@ -232,6 +237,23 @@ def _stripped(text: bytes) -> bytes:
     return b"\n".join(line.rstrip(white) for line in text.split(b"\n")).rstrip(white)
 
 
+def _files(submission: Submission) -> dict[str, bytes]:
+    """What the box holds at first. An archive that is none, or too large, holds nothing: its programs are missed."""
+    files: dict[str, bytes] = {}
+    if submission.additional_files is not None:
+        with suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(submission.additional_files)) as archive:
+            members = [member for member in archive.infolist() if not member.is_dir() and _is_below(member.filename)]
+            if len(members) <= MAX_FILES and sum(member.file_size for member in members) <= MAX_UNPACKED_BYTES:
+                files = {member.filename: archive.read(member) for member in members}
+    if submission.language.source_file is not None and submission.source_code is not None:
+        files[submission.language.source_file] = submission.source_code
+    return files
+
+
+def _is_below(name: str) -> bool:
+    return not name.startswith("/") and ".." not in name.split("/")
+
+
 def _compile(
     submission: Submission, compile_cmd: str, files: Mapping[str, bytes], sandbox: Sandbox, shutdown: Event
 ) -> Result | tuple[Mapping[str, bytes], bytes | None]:
@@ -253,7 +275,7 @@ def _compile(
     if result.stopped is not None or result.exit_code != 0:
         return Result(Status.COMPILATION_ERROR, compile_output=output)
     compiled = _unpacked(result.stdout)
-    if len(compiled) > MAX_COMPILED_FILES:
+    if len(compiled) > MAX_FILES:
         return Result(Status.COMPILATION_ERROR, compile_output=b"Too many files were compiled.")
     return compiled, output
 
@@ -265,7 +287,7 @@ def _unpacked(archive: bytes) -> dict[str, bytes]:
         for member in tar:
             name = member.name.removeprefix("./")
             content = tar.extractfile(member) if member.isreg() else None
-            if content is not None and not name.startswith("/") and ".." not in name.split("/"):
+            if content is not None and _is_below(name):
                 files[name] = content.read()
     return files
 

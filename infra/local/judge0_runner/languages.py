@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,8 @@ class Language:
 
     id: int
     name: str
-    source_file: str
+    #: None: there is no source, all files come as additional_files (Judge0's `is_project`).
+    source_file: str | None
     #: "%s" stands for the submission's compiler_options; None: nothing to compile.
     compile_cmd: str | None
     run_cmd: str
@@ -46,8 +47,19 @@ class _Toolchain:
 def find_languages(sandbox: Sandbox) -> tuple[Language, ...]:
     """All languages that work in the sandbox, by id. Takes about as long as the slowest toolchain's version query."""
     with ThreadPoolExecutor(len(TOOLCHAINS)) as pool:
-        found = pool.map(lambda toolchain: _find(toolchain, sandbox), TOOLCHAINS)
-        return tuple(language for language in found if language is not None)
+        found = [each for each in pool.map(lambda toolchain: _find(toolchain, sandbox), TOOLCHAINS) if each is not None]
+    return tuple(sorted((*found, *_of_any_toolchain(found)), key=lambda language: language.id))
+
+
+def _of_any_toolchain(found: Sequence[Language]) -> tuple[Language, Language]:
+    """What a program brings along itself: a binary, or files with scripts that may use whatever is here."""
+    mounts = tuple(sorted({mount for language in found for mount in language.mounts}))
+    return (
+        Language(44, "Executable", "a.out", compile_cmd=None, run_cmd="./a.out", mounts=mounts),
+        Language(
+            89, "Multi-file program", None, compile_cmd="/bin/bash compile", run_cmd="/bin/bash run", mounts=mounts
+        ),
+    )
 
 
 def _find(toolchain: _Toolchain, sandbox: Sandbox) -> Language | None:
