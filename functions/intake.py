@@ -17,6 +17,7 @@ from typing import Any
 from functions import records, tickets
 from functions.domain import retry
 from functions.domain.exam import Attempt, Exam, LastTurn, closed_because, recent, seconds_until_allowed
+from functions.domain.languages import canonical
 from functions.domain.line import turn
 from functions.domain.submission import RunType, Status, Submission, submission_id
 from functions.errors import Refusal, not_found, wrong_field
@@ -147,11 +148,12 @@ def _check(
     if request.stdin is not None and request.run_type is not RunType.RUN:
         raise wrong_field("stdin", "only goes with run_type 'run'")
     allowed = question["languages"]
-    if allowed and request.language not in allowed:
+    language = canonical(request.language)
+    if allowed and language not in allowed:
         raise wrong_field("language", f"must be one of: {', '.join(allowed)}")
     if not allowed:
         offered = [language.name for language in _languages(service)]
-        if offered and request.language not in offered:
+        if offered and language not in offered:
             raise wrong_field("language", f"must be one of: {', '.join(offered)}")
     rate = _rate(service, request.run_type)
     wait = seconds_until_allowed(attempt.arrivals.get(request.run_type, ()), now, rate)
@@ -187,7 +189,7 @@ def _new_submission(
         question_id=request.question_id,
         question_version=question["version"],
         student=caller.subject,
-        language=request.language,
+        language=canonical(request.language),
         code=request.code,
         stdin=stdin,
         run_type=request.run_type,

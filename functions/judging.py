@@ -1,135 +1,81 @@
-"""One judging: a submission's tests through the judge in a rolling window, under a lease."""
+"""One judging: a submission's tests through the judge, under a lease, and what came out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from functions.asking import Stopped, ask
-from functions.domain.outcome import is_right, judged, tests_for
+from functions.asking import ask
+from functions.domain.checkers import Difference
+from functions.domain.outcome import compare, judged, tests_for
 from functions.domain.question import Question, TestCase
 from functions.domain.submission import RunType, Submission
-from functions.domain.verdict import Ending, Execution, Verdict, verdict_of
-from functions.domain.window import TestCannotBeJudged, Window, poll_pause
+from functions.domain.verdict import Ending, Execution
+from functions.domain.window import Window
 from functions.leases import Lease
-from functions.ports import Program, Step
+from functions.ports import Program
+from functions.running import build, run, was_not_executed, with_build
 from functions.service import Service
-
-PROGRESS_SECONDS = 1.0
-"""Progress is written at most this often."""
-QUEUED_AT_JUDGE_SECONDS = 45.0
-"""How long a test may wait inside the judge before it is sent again, beside its own limits."""
+from functions.validating import validate
 
 
 def judge(service: Service, lease: Lease, question: Question) -> Submission:
     """Judge the lease's submission; the completed submission, not yet written.
 
-    Raises LeaseLost, JudgeAway, Stopped, TestCannotBeJudged.
+    Raises LeaseLost, JudgeAway, Stopped, TestCannotBeJudged, QuestionDamaged.
     """
-    submission, judge = lease.submission, service.judge
+    submission = lease.submission
     tests = tests_for(submission, question)
-    programs = [_program(submission, question, test) for test in tests]
-    ask(service, lease, judge.languages)  # once an hour it is a call of its own, which a lease must outlast
-    may_stop = partial(_may_stop, submission, question, tests)
-    built = _build(service, lease, programs[0]) if len(programs) > 1 else None
-    if built is None:
-        done = _run(service, lease, programs, may_stop)
-    elif built.ending is Ending.COMPILATION_ERROR:
-        done = {0: built}
-    else:
-        runs = [replace(program, step=Step.RUN, build=built.stdout) for program in programs]
-        done = _run(service, lease, runs, may_stop)
-        if any(map(_was_not_executed, done.values())):
-            done = _run(service, lease, programs, may_stop)
-        done = {index: replace(execution, compile_output=built.compile_output) for index, execution in done.items()}
-    return judged(lease.submission, question, tests, done, service.clock.now())
+    limits = question.limits_for(submission.language, service.rules.time_multipliers)
+    programs = [Program(submission.code.encode(), submission.language, test.stdin, limits) for test in tests]
+    ask(service, lease, service.judge.languages)  # once an hour it is a call of its own, which a lease must outlast
+    watch = _Watch(submission, question, tests)
+    done = _all_tests(service, lease, programs, watch)
+    found: Mapping[int, Difference | None] = watch.found
+    if question.validator is not None and not submission.custom_input:
+        found = validate(service, lease, question, question.validator, tests, done)
+    return judged(lease.submission, question, limits, tests, done, found, service.clock.now())
 
 
-def _build(service: Service, lease: Lease, program: Program) -> Execution | None:
-    """The program compiled, or its compile error; None where it is to be compiled with each test."""
-    if not ask(service, lease, lambda: service.judge.builds(program.language)):
-        return None
-    try:
-        [built] = _run(service, lease, [replace(program, step=Step.BUILD)], lambda _: False).values()
-    except TestCannotBeJudged:
-        return None
-    if built.ending is Ending.COMPILATION_ERROR:
-        return built
-    whole = built.ending is Ending.WELL and service.judge.is_build(program.language, built.stdout)
-    return built if whole else None
+@dataclass
+class _Watch:
+    """Looks at what comes back, and keeps from the judge what is not needed."""
 
+    submission: Submission
+    question: Question
+    tests: Sequence[TestCase]
+    found: dict[int, Difference | None] = field(default_factory=dict)
+    """Where each output is wrong, of the tests that are done. What a validator says comes later."""
 
-def _was_not_executed(execution: Execution) -> bool:
-    """A shell's exit code for a program that it cannot start: the build does not work on this host after all."""
-    return execution.ending is Ending.RUNTIME_ERROR and (execution.message or "").endswith(("126", "127"))
+    def look(self, window: Window) -> None:
+        """A compile error ends it after one test, and a failed sample ends a Run where the question says so.
 
-
-def _run(
-    service: Service, lease: Lease, programs: Sequence[Program], may_stop: Callable[[Window], bool]
-) -> Mapping[int, Execution]:
-    """The programs through the judge, at most BATCH_SIZE at a time; their executions by index."""
-    deadline = programs[0].wall_seconds + QUEUED_AT_JUDGE_SECONDS
-    window = Window(len(programs), service.rules.batch_size, deadline)
-    changed_at = told_at = service.clock.monotonic()
-    while not window.complete:
-        if service.draining.over:
-            raise Stopped
-        if to_send := window.to_send():
-            _send(service, lease, window, programs, to_send)
-            changed_at = service.clock.monotonic()
-        service.clock.sleep(poll_pause(service.clock.monotonic() - changed_at))
-        finished = len(window.done)
-        _poll(service, lease, window)
-        if len(window.done) > finished:
-            changed_at = service.clock.monotonic()
-        if may_stop(window):
+        Of a Submit hidden tests are left out only where the score can no longer change.
+        """
+        for index in window.done.keys() - self.found.keys():
+            self.found[index] = compare(self.submission, self.question, self.tests[index], window.done[index])
+        accepted = {
+            index: execution.ending is Ending.WELL and self.found[index] is None
+            for index, execution in window.done.items()
+        }
+        if any(execution.ending is Ending.COMPILATION_ERROR for execution in window.done.values()):
             window.stop()
-        elif service.clock.monotonic() - told_at >= PROGRESS_SECONDS and not window.complete:
-            lease.keep(finished_tests=len(window.done))
-            told_at = service.clock.monotonic()
-    return window.done
+        elif self.submission.run_type is RunType.SUBMIT:
+            settled = self.question.grading.settled(accepted)
+            window.skip(index for index in settled if self.tests[index].hidden)
+        elif self.question.run_stops_early and not all(accepted.values()):
+            window.stop()
 
 
-def _program(submission: Submission, question: Question, test: TestCase) -> Program:
-    limits = question.limits
-    return Program(
-        source=submission.code.encode(),
-        language=submission.language,
-        stdin=test.stdin,
-        cpu_seconds=limits.cpu_seconds,
-        wall_seconds=limits.wall_seconds,
-        memory_kb=limits.memory_kb,
-        output_kb=limits.output_kb,
-    )
-
-
-def _send(service: Service, lease: Lease, window: Window, programs: Sequence[Program], to_send: list[int]) -> None:
-    batch = [programs[index] for index in to_send]
-    tokens = ask(service, lease, lambda: service.judge.create(batch))
-    for index, token in zip(to_send, tokens, strict=True):
-        window.sent(index, token, service.clock.monotonic())
-
-
-def _poll(service: Service, lease: Lease, window: Window) -> None:
-    tokens = window.tokens
-    if not tokens:
-        return
-    known = ask(service, lease, lambda: service.judge.poll(tokens))
-    for token in tokens:
-        if token in known:
-            window.polled(token, known[token], service.clock.monotonic())
-        else:
-            window.lost(token)
-
-
-def _may_stop(submission: Submission, question: Question, tests: tuple[TestCase, ...], window: Window) -> bool:
-    """A compile error ends it after one test; a failed sample ends a Run where the question says so."""
-    if any(execution.ending is Ending.COMPILATION_ERROR for execution in window.done.values()):
-        return True
-    if submission.run_type is not RunType.RUN or not question.run_stops_early:
-        return False
-    return any(
-        verdict_of(execution, is_right(submission, question, tests[index], execution)) is not Verdict.ACCEPTED
-        for index, execution in window.done.items()
-    )
+def _all_tests(service: Service, lease: Lease, programs: Sequence[Program], watch: _Watch) -> Mapping[int, Execution]:
+    """The executions by index; compiled once where that pays and the host can, else with each test."""
+    built = build(service, lease, programs[0]) if len(programs) > 1 else None
+    if built is None:
+        return run(service, lease, programs, watch.look, tell=True)
+    if built.ending is Ending.COMPILATION_ERROR:
+        return {0: built}
+    done = run(service, lease, [with_build(each, built.stdout) for each in programs], watch.look, tell=True)
+    if any(map(was_not_executed, done.values())):
+        watch.found.clear()
+        done = run(service, lease, programs, watch.look, tell=True)
+    return {index: replace(execution, compile_output=built.compile_output) for index, execution in done.items()}

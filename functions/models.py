@@ -79,6 +79,7 @@ class TestView(BaseModel):
     expected_output: str | None = None
     stdout: str | None = None
     stderr: str | None = None
+    message: str | None = Field(default=None, description="Why it was not accepted, in words; else left out.")
     truncated: bool = Field(default=False, description="True where a text was cut; else left out.")
 
 
@@ -92,7 +93,7 @@ def test_view(result: TestResult) -> TestView:
         "memory_kb": result.memory_kb,
     }
     if not result.hidden:
-        texts = {name: getattr(result, name) for name in ("stdin", "expected_output", "stdout", "stderr")}
+        texts = {name: getattr(result, name) for name in ("stdin", "expected_output", "stdout", "stderr", "message")}
         shown |= {name: text for name, text in texts.items() if text is not None}
     if result.truncated:
         shown["truncated"] = True
@@ -158,6 +159,7 @@ class LimitsView(BaseModel):
     cpu_seconds: float
     memory_kb: int
     output_kb: int
+    time_multipliers: dict[str, float] = Field(description="By language, where one is given longer.")
 
 
 class Sample(BaseModel):

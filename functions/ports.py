@@ -16,6 +16,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Literal, Protocol
 
+from functions.domain.question import Limits
 from functions.domain.submission import RunType
 from functions.domain.verdict import Execution
 
@@ -164,15 +165,15 @@ class Step(Enum):
 
 @dataclass(frozen=True)
 class Program:
-    """What to run: one test of one submission."""
+    """What to run: one test of one submission, or a question's validator on its output."""
 
     source: bytes
     language: str
     stdin: bytes
-    cpu_seconds: float
-    wall_seconds: float
-    memory_kb: int
-    output_kb: int
+    limits: Limits
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """Beside it in its working folder, by relative path."""
+    arguments: tuple[str, ...] = ()
     step: Step = Step.WHOLE
     build: bytes | None = None
     """What `Step.BUILD` printed, for `Step.RUN`. The student had a hand in it: data, never trusted."""

@@ -13,8 +13,8 @@ from typing import Any
 from functions.domain.breaker import Breaker, State
 from functions.domain.exam import Attempt, Exam, LastTurn
 from functions.domain.line import Slot, Waiting
-from functions.domain.question import Limits, Question, TestCase
-from functions.domain.scoring import Scored
+from functions.domain.question import Limits, Question, TestCase, Validator
+from functions.domain.scoring import Group, Scored
 from functions.domain.submission import RunType, Status, Submission
 from functions.domain.verdict import TestResult, Verdict
 from functions.ports import Condition, Document, Fields, Query, ServerTime
@@ -200,13 +200,15 @@ def question_fields(question: Question) -> dict[str, Any]:
         "checker": question.checker,
         "points": question.points,
         "run_stops_early": question.run_stops_early,
+        "time_multipliers": dict(question.time_multipliers),
         "version": question.version,
         "samples": [{"stdin": test.stdin, "expected": test.expected} for test in question.samples],
         "total": len(question.tests),
     }
 
 
-def question_of(question_id: str, record: Fields, tests: tuple[TestCase, ...]) -> Question:
+def _question_of(question_id: str, content: Fields, tests: tuple[TestCase, ...]) -> Question:
+    record, validator, groups = content["head"], content["validator"], content["groups"]
     return Question(
         question_id=question_id,
         title=record["title"],
@@ -217,6 +219,9 @@ def question_of(question_id: str, record: Fields, tests: tuple[TestCase, ...]) -
         checker=record["checker"],
         points=record["points"],
         run_stops_early=record["run_stops_early"],
+        validator=None if validator is None else Validator(**{**validator, "flags": tuple(validator["flags"])}),
+        time_multipliers=tuple(sorted(record["time_multipliers"].items())),
+        groups=None if groups is None else _group_of(groups),
         version=record["version"],
     )
 
@@ -239,7 +244,22 @@ def version_chunks(question: Question) -> list[dict[str, Any]]:
         [base64.b64encode(test.stdin).decode(), base64.b64encode(test.expected).decode(), test.hidden]
         for test in question.tests
     ]
-    return _chunks({"head": head, "tests": tests})
+    return _chunks(
+        {
+            "head": head,
+            "tests": tests,
+            "validator": None if question.validator is None else asdict(question.validator),
+            "groups": None if question.groups is None else asdict(question.groups),
+        }
+    )
+
+
+def _group_of(record: Fields) -> Group:
+    return Group(
+        record["aggregate"],
+        tuple((index, points) for index, points in record["tests"]),
+        tuple(map(_group_of, record["groups"])),
+    )
 
 
 def question_of_chunks(question_id: str, payloads: list[bytes]) -> Question:
@@ -249,21 +269,21 @@ def question_of_chunks(question_id: str, payloads: list[bytes]) -> Question:
         TestCase(stdin=base64.b64decode(stdin), expected=base64.b64decode(expected), hidden=hidden)
         for stdin, expected, hidden in record["tests"]
     )
-    return question_of(question_id, record["head"], tests)
+    return _question_of(question_id, record, tests)
 
 
 def package_path(question_id: str, chunk: int) -> str:
     return f"{PACKAGES}/{question_id}-{chunk}"
 
 
-def package_chunks(submissions: list[dict[str, str]]) -> list[dict[str, Any]]:
+def package_chunks(submissions: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """A package's own submissions, in chunks that fit a document: what `questions verify` judges."""
     return _chunks(submissions)
 
 
-def package_of_chunks(payloads: list[bytes]) -> list[dict[str, str]]:
+def package_of_chunks(payloads: list[bytes]) -> list[dict[str, Any]]:
     """The inverse of ``package_chunks``. Raises ValueError where a chunk is damaged."""
-    submissions: list[dict[str, str]] = _of_chunks(payloads)
+    submissions: list[dict[str, Any]] = _of_chunks(payloads)
     return submissions
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -31,6 +31,8 @@ class Rules:
     rate_run_per_minute: int = 20
     rate_submit_per_minute: int = 6
     closing_grace: float = 5.0
+    time_multipliers: Mapping[str, float] = field(default_factory=dict)
+    """By language, where a question has none of its own."""
 
     @property
     def margin(self) -> timedelta:
@@ -83,6 +85,9 @@ class Service:
     """What this process remembers for a while: key -> (monotonic time when its reading began, the value)."""
     claiming: set[str] = field(default_factory=set)
     """The paths of what visits of this process are about to claim, so that they do not collide."""
+
+    validator_builds: dict[str, bytes | None] = field(default_factory=dict)
+    """Questions' validators as the judge compiled them, by question and version; None: with each run."""
 
     @cached_property
     def standing(self) -> Standing:

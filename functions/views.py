@@ -66,6 +66,8 @@ def submission(service: Service, shown: Submission) -> models.SubmissionView:
         if breaker.state(service).state is not State.CLOSED:
             message = JUDGE_AWAY
     done = shown.status is Status.COMPLETED
+    if done:
+        message = next((f"Test {each.number}: {each.message}" for each in shown.results if each.message), None)
     return models.SubmissionView(
         submission_id=shown.submission_id,
         status=shown.status,
@@ -187,12 +189,13 @@ def question(service: Service, question_id: str) -> models.QuestionView:
         expected, expected_cut = cut(sample.expected, SHOWN_CHARACTERS)
         truncated = stdin_cut or expected_cut
         samples.append(models.Sample(number=number, stdin=stdin, expected_output=expected, truncated=truncated))
+    multipliers = {**service.rules.time_multipliers, **record["time_multipliers"]}
     return models.QuestionView(
         question_id=question_id,
         title=record["title"],
         statement=record["statement"],
         languages=allowed,
-        limits=models.LimitsView(**record["limits"]),
+        limits=models.LimitsView(**record["limits"], time_multipliers=multipliers),
         points=record["points"],
         samples=samples,
     )

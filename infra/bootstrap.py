@@ -93,7 +93,7 @@ def judge(config: Settings) -> Judge:
     if config.judge0_api_key:
         headers["X-RapidAPI-Key"] = config.judge0_api_key
         headers["X-RapidAPI-Host"] = config.judge0_api_host or ""
-    return Judge0Judge(config.judge0_url or "", headers, config.judge_timeout)
+    return Judge0Judge(config.judge0_url or "", headers, config.judge_timeout, config.language_ids)
 
 
 class _LazyTicketQueue:

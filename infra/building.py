@@ -60,15 +60,19 @@ def build_item(made_by: Recipe, source: bytes) -> dict[str, object]:
         "compile": f"{made_by.compile_cmd.replace('%s', '')} || exit\n{pack}\n".encode(),
         "run": b"exec cat build\n",
     }
-    return {"language_id": MULTI_FILE, "additional_files": _zipped(files), **COMPILE_MAXIMA}
+    return {"language_id": MULTI_FILE, "additional_files": zipped(files), **COMPILE_MAXIMA}
 
 
-def run_item(made_by: Recipe, build: bytes) -> dict[str, object]:
-    """The attributes of a submission that runs ``build``, which `is_build` has passed."""
+def run_item(made_by: Recipe, build: bytes, files: Mapping[str, bytes]) -> dict[str, object]:
+    """The attributes of a submission that runs ``build``, which `is_build` has passed, beside ``files``."""
     if made_by.makes_binary:
-        return {"language_id": EXECUTABLE, "source_code": base64.b64encode(_unpacked(build)).decode()}
-    files = {**_classes(build), "run": f"exec {made_by.run_cmd}\n".encode()}
-    return {"language_id": MULTI_FILE, "additional_files": _zipped(files)}
+        item: dict[str, object] = {
+            "language_id": EXECUTABLE,
+            "source_code": base64.b64encode(_unpacked(build)).decode(),
+        }
+        return {**item, "additional_files": zipped(files)} if files else item
+    script = f'exec {made_by.run_cmd} "$@"\n'.encode()
+    return {"language_id": MULTI_FILE, "additional_files": zipped({**files, **_classes(build), "run": script})}
 
 
 def is_build(made_by: Recipe, output: bytes) -> bool:
@@ -102,7 +106,8 @@ def _classes(build: bytes) -> Mapping[str, bytes]:
     return classes
 
 
-def _zipped(files: Mapping[str, bytes]) -> str:
+def zipped(files: Mapping[str, bytes]) -> str:
+    """As `additional_files` wants it: a zip archive in base64."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():

@@ -15,16 +15,25 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
+from functions.domain.question import Limits
 from functions.domain.verdict import Ending, Execution
 from functions.ports import JudgeBusy, Language, Program, Step, Unavailable
-from infra.building import EXECUTABLE, MULTI_FILE, Recipe, build_item, is_build, recipe, run_item
+from infra.building import EXECUTABLE, MULTI_FILE, Recipe, build_item, is_build, recipe, run_item, zipped
 
-FIELDS = "token,status_id,stdout,stderr,compile_output,message,time,memory,memory_limit"
+FIELDS = "token,status_id,stdout,stderr,compile_output,exit_code,exit_signal,time,wall_time,memory,memory_limit"
 LANGUAGES_SECONDS = 3600.0
 LANGUAGES_RETRY_SECONDS = 10.0
 """How long a host that did not answer is not asked for its languages again."""
 NEAR_LIMIT = 0.95
 """Judge0 has no status for memory: a program that died with so much of its limit in use died of it."""
+OUT_OF_MEMORY = re.compile(
+    rb"^(MemoryError|.*java\.lang\.OutOfMemoryError|.*std::bad_alloc|.*JavaScript heap out of memory)", re.M
+)
+"""... and so did one that says so, having asked for too much at once."""
+LAST_BYTES = 10_000
+"""Of a standard error, where a program says what it died of."""
+
+PROBE_LIMITS = Limits(cpu_seconds=1.0, memory_kb=64_000, output_kb=1)
 
 IN_PROGRESS = (1, 2)
 ENDINGS = {
@@ -47,9 +56,15 @@ VENDORS = ("GCC", "OpenJDK", "Node.js")
 
 
 class Judge0Judge:
-    """``headers`` carry the credentials. ``timeout`` in seconds bounds one call."""
+    """``headers`` carry the credentials. ``timeout`` in seconds bounds one call.
 
-    def __init__(self, url: str, headers: Mapping[str, str], timeout: float) -> None:
+    ``pinned``: the host's id for a language, where it is not to be its newest version. One that the host does not
+    have is not offered: another version than the one that was chosen would be a surprise.
+    """
+
+    def __init__(
+        self, url: str, headers: Mapping[str, str], timeout: float, pinned: Mapping[str, int] | None = None
+    ) -> None:
         self._url = url.rstrip("/")
         self._seconds = timeout
         self._session = requests.Session()
@@ -57,6 +72,7 @@ class Judge0Judge:
         self._session.headers.update(headers)
         self._session.mount("http://", HTTPAdapter(pool_maxsize=32))
         self._session.mount("https://", HTTPAdapter(pool_maxsize=32))
+        self._pinned = dict(pinned or {})
         self._languages: dict[str, Language] = {}
         self._ids: set[int] = set()
         self._recipes: dict[str, Recipe | None] = {}
@@ -112,7 +128,11 @@ class Judge0Judge:
         if time.monotonic() >= self._languages_until:
             try:
                 listed = _listed(self._call("GET", "/languages"))
-                self._languages, self._ids, self._recipes = _by_name(listed), {number for number, _ in listed}, {}
+                self._languages, self._ids, self._recipes = (
+                    _by_name(listed, self._pinned),
+                    {number for number, _ in listed},
+                    {},
+                )
                 self._languages_until = time.monotonic() + LANGUAGES_SECONDS
             except Unavailable:
                 self._languages_until = time.monotonic() + LANGUAGES_RETRY_SECONDS
@@ -126,7 +146,7 @@ class Judge0Judge:
         Its `/about` answers also where neither is there.
         """
         language = next(iter(self._known_languages()))
-        self.create([Program(b"1", language, b"", cpu_seconds=1.0, wall_seconds=2.0, memory_kb=64_000, output_kb=1)])
+        self.create([Program(b"1", language, b"", PROBE_LIMITS)])
 
     def _call(self, method: str, path: str, body: object = None, also: Sequence[int] = ()) -> Any:
         """The JSON of the answer, within the time-out altogether. Raises Unavailable."""
@@ -165,16 +185,21 @@ def _item(program: Program, language_id: int, made_by: Recipe | None) -> dict[st
     if program.step is Step.BUILD and made_by is not None:
         return {**build_item(made_by, program.source), "enable_network": False}
     if program.step is Step.RUN and made_by is not None and program.build is not None:
-        what = run_item(made_by, program.build)
+        what = run_item(made_by, program.build, program.files)
     else:
         what = {"source_code": base64.b64encode(program.source).decode(), "language_id": language_id}
+        if program.files:
+            what["additional_files"] = zipped(program.files)
+    if program.arguments:
+        what["command_line_arguments"] = " ".join(program.arguments)
+    limits = program.limits
     return {
         **what,
         "stdin": base64.b64encode(program.stdin).decode(),
-        "cpu_time_limit": program.cpu_seconds,
-        "wall_time_limit": program.wall_seconds,
-        "memory_limit": program.memory_kb,
-        "max_file_size": program.output_kb,
+        "cpu_time_limit": limits.cpu_seconds,
+        "wall_time_limit": limits.wall_seconds,
+        "memory_limit": limits.memory_kb,
+        "max_file_size": limits.output_kb,
         "enable_network": False,
     }
 
@@ -183,18 +208,26 @@ def _execution(item: Mapping[str, Any]) -> Execution | None:
     if item["status_id"] in IN_PROGRESS:
         return None
     ending = ENDINGS.get(item["status_id"], Ending.INTERNAL_ERROR)
-    memory, limit = item["memory"], item.get("memory_limit")
-    if ending is Ending.RUNTIME_ERROR and memory and limit and memory >= NEAR_LIMIT * float(limit):
-        ending = Ending.MEMORY_LIMIT
+    memory, limit, stderr = item["memory"], item.get("memory_limit"), _bytes(item["stderr"])
+    if ending is Ending.RUNTIME_ERROR:
+        at_limit = memory and limit and memory >= NEAR_LIMIT * float(limit)
+        if at_limit or OUT_OF_MEMORY.search(stderr[-LAST_BYTES:]):
+            ending = Ending.MEMORY_LIMIT
     return Execution(
         ending=ending,
         stdout=_bytes(item["stdout"]),
-        stderr=_bytes(item["stderr"]),
+        stderr=stderr,
         compile_output=_bytes(item["compile_output"]),
-        message=_bytes(item["message"]).decode(errors="replace") or None,
-        time_seconds=None if item["time"] is None else float(item["time"]),
+        exit_code=item["exit_code"],
+        exit_signal=item["exit_signal"],
+        time_seconds=_float(item["time"]),
+        wall_seconds=_float(item["wall_time"]),
         memory_kb=memory,
     )
+
+
+def _float(text: str | None) -> float | None:
+    return None if text is None else float(text)
 
 
 def _bytes(encoded: str | None) -> bytes:
@@ -220,8 +253,8 @@ def _listed(answer: Any) -> list[tuple[int, str]]:
         raise Unavailable("the judge answered /languages with something else") from error
 
 
-def _by_name(listed: Sequence[tuple[int, str]]) -> dict[str, Language]:
-    """The host's languages by the name that a submission uses; of several versions the newest."""
+def _by_name(listed: Sequence[tuple[int, str]], pinned: Mapping[str, int]) -> dict[str, Language]:
+    """The host's languages by the name that a submission uses; of several versions the pinned one or the newest."""
     best: dict[str, tuple[tuple[bool, tuple[int, ...]], Language]] = {}
     for number, label in listed:
         match = LABEL.fullmatch(label)
@@ -230,7 +263,7 @@ def _by_name(listed: Sequence[tuple[int, str]]) -> dict[str, Language]:
         name = _name(match["language"])
         version = tuple(int(part) for part in re.findall(r"\d+", match["version"]))
         rank = (match["vendor"] in VENDORS, version)
-        if name not in best or rank > best[name][0]:
+        if pinned.get(name, number) == number and (name not in best or rank > best[name][0]):
             best[name] = (rank, Language(name, label, match["version"], number))
     return {name: language for name, (_, language) in sorted(best.items())}
 

@@ -27,7 +27,18 @@ def _listed(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def _mapped(value: object) -> object:
+    """`cpp=54,python=71`; what has no "=" gets an empty value, which is told as wrong."""
+    pairs = (part.partition("=") for part in value.split(",")) if isinstance(value, str) else ()
+    return {name.strip(): number.strip() for name, _, number in pairs} if isinstance(value, str) else value
+
+
 Listed = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+
+IdByLanguage = Annotated[Mapping[str, PositiveInt], BeforeValidator(_mapped)]
+MultiplierByLanguage = Annotated[
+    Mapping[str, Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]], BeforeValidator(_mapped)
+]
 
 
 class SettingsError(Exception):
@@ -70,6 +81,8 @@ class Settings(BaseModel):
     judge0_api_key: Annotated[str | None, Field(repr=False)] = None
     judge0_api_host: str | None = None
     judge0_auth_token: Annotated[str | None, Field(repr=False)] = None
+    language_ids: IdByLanguage = {}
+    time_multipliers: MultiplierByLanguage = {}
 
     # Only on one machine: where the stand-ins are.
     tasks_address: str | None = None

@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from functions.domain import scoring
-from functions.domain.checkers import CHECKERS
-from functions.domain.question import Question, TestCase
+from functions.domain.checkers import Difference, checker_of
+from functions.domain.explaining import explain
+from functions.domain.question import Limits, Question, TestCase
 from functions.domain.submission import RunType, Status, Submission
 from functions.domain.verdict import Ending, Execution, TestResult, Verdict, overall, verdict_of
 
@@ -26,74 +27,72 @@ def tests_for(submission: Submission, question: Question) -> tuple[TestCase, ...
     return question.samples if submission.run_type is RunType.RUN else question.tests
 
 
-def is_right(submission: Submission, question: Question, test: TestCase, execution: Execution) -> bool:
-    """What the question's checker says; a run on the student's own input is compared with nothing."""
-    return submission.custom_input or CHECKERS[question.checker](test.expected, execution.stdout)
+def compare(submission: Submission, question: Question, test: TestCase, execution: Execution) -> Difference | None:
+    """Where the question's checker finds the output wrong.
+
+    None also where nothing is compared: a run on the student's own input, a validator's question, no good ending.
+    """
+    if submission.custom_input or question.validator is not None or execution.ending is not Ending.WELL:
+        return None
+    return checker_of(question.checker)(test.expected, execution.stdout)
 
 
 def judged(
     submission: Submission,
     question: Question,
+    limits: Limits,
     tests: Sequence[TestCase],
     executions: Mapping[int, Execution],
+    found: Mapping[int, Difference | None],
     now: datetime,
 ) -> Submission:
-    """The completed submission. ``executions`` by index of the test; those that were not run are left out."""
+    """The completed submission. ``executions`` by index of the test; those that were not run are left out.
+
+    ``found``: where the output of each is wrong.
+    """
     done = replace(submission, status=Status.COMPLETED, finished_at=now, finished_tests=len(executions))
+    submitted = submission.run_type is RunType.SUBMIT
     for execution in executions.values():
         if execution.ending is Ending.COMPILATION_ERROR:
             text, _ = cut(execution.compile_output, COMPILE_CHARACTERS)
-            return replace(
-                done,
-                verdict=Verdict.COMPILATION_ERROR,
-                compile_output=text,
-                score=0 if submission.run_type is RunType.SUBMIT else None,
-            )
+            score = 0 if submitted else None
+            return replace(done, verdict=Verdict.COMPILATION_ERROR, compile_output=text, score=score)
     results = tuple(
-        _result(index, tests[index], execution, is_right(submission, question, tests[index], execution))
-        for index, execution in sorted(executions.items())
+        _result(index, tests[index], limits, execution, found[index]) for index, execution in sorted(executions.items())
     )
-    passed = sum(result.verdict is Verdict.ACCEPTED for result in results)
-    score = None
-    if submission.run_type is RunType.SUBMIT:
-        score = scoring.score(submission.points, passed, submission.total)
-    verdict = overall(result.verdict for result in results)
+    accepted = {result.number - 1: result.verdict is Verdict.ACCEPTED for result in results}
     warnings = next((e.compile_output for e in executions.values() if e.compile_output), None)
     return replace(
         done,
-        verdict=verdict,
-        score=score,
-        passed=passed,
+        verdict=overall(result.verdict for result in results),
+        score=scoring.score(submission.points, question.grading, accepted) if submitted else None,
+        passed=sum(accepted.values()),
         results=results,
         compile_output=None if warnings is None else cut(warnings, COMPILE_CHARACTERS)[0],
     )
 
 
-def _result(index: int, test: TestCase, execution: Execution, right: bool) -> TestResult:
+def _result(
+    index: int, test: TestCase, limits: Limits, execution: Execution, difference: Difference | None
+) -> TestResult:
     result = TestResult(
         number=index + 1,
         hidden=test.hidden,
-        verdict=verdict_of(execution, right),
+        verdict=verdict_of(execution, right=difference is None),
         time_seconds=execution.time_seconds,
         memory_kb=execution.memory_kb,
     )
     if test.hidden or index >= SHOWN_TESTS:
         return result
-    stdin, expected, stdout, stderr = (
-        cut(text, SHOWN_CHARACTERS)
-        for text in (
-            test.stdin,
-            test.expected,
-            execution.stdout,
-            execution.stderr or (execution.message or "").encode(),
-        )
-    )
+    texts = (test.stdin, test.expected, execution.stdout, execution.stderr)
+    stdin, expected, stdout, stderr = (cut(text, SHOWN_CHARACTERS) for text in texts)
     return replace(
         result,
         stdin=stdin[0],
         expected_output=expected[0],
         stdout=stdout[0],
         stderr=stderr[0],
+        message=explain(execution, limits, difference),
         truncated=stdin[1] or expected[1] or stdout[1] or stderr[1],
     )
 

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from functions.domain.scoring import Group, equal_points
+
+MAX_CPU_SECONDS = 15.0
+MAX_WALL_SECONDS = 20.0
+"""Judge0's own bounds in its default configuration."""
 
 
 @dataclass(frozen=True)
@@ -16,8 +23,15 @@ class Limits:
 
     @property
     def wall_seconds(self) -> float:
-        """Waiting costs no processor time, so a sleeping program is stopped by this clock (Judge0: at most 20 s)."""
-        return min(20.0, max(3.0, 3 * self.cpu_seconds))
+        """Waiting costs no processor time, so a sleeping program is stopped by this clock."""
+        return min(MAX_WALL_SECONDS, max(3.0, 3 * self.cpu_seconds))
+
+    def times(self, multiplier: float) -> Limits:
+        """For a language that needs ``multiplier`` times as long."""
+        return replace(self, cpu_seconds=min(MAX_CPU_SECONDS, self.cpu_seconds * multiplier))
+
+
+VALIDATOR_LIMITS = Limits(cpu_seconds=5.0, memory_kb=256_000, output_kb=64)
 
 
 @dataclass(frozen=True)
@@ -32,11 +46,26 @@ class TestCase:
 
 
 @dataclass(frozen=True)
+class Validator:
+    """A program that says whether an output is right, where comparing will not do; as Kattis' output validators.
+
+    It is called with the names of files with the input and the expected output and of a folder, then ``flags``; the
+    output is its standard input. It ends with 42 (right) or 43 (wrong).
+    """
+
+    language: str
+    source: str
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Question:
     """One version of a question.
 
     ``languages`` holds names such as ``python`` or ``cpp``; empty means all that the judge has.
-    ``version`` is a hash of everything else, so an unchanged import changes nothing.
+    ``checker`` holds flags for ``functions.domain.checkers``; a ``validator`` takes its place.
+    ``time_multipliers`` by language, where one needs longer. ``groups`` is how the score is made where not all tests
+    count alike. ``version`` is a hash of everything else, so an unchanged import changes nothing.
     """
 
     question_id: str
@@ -48,12 +77,32 @@ class Question:
     checker: str = "default"
     points: int = 100
     run_stops_early: bool = False
+    validator: Validator | None = None
+    time_multipliers: tuple[tuple[str, float], ...] = ()
+    groups: Group | None = None
     version: str = ""
 
     @property
     def samples(self) -> tuple[TestCase, ...]:
         return tuple(test for test in self.tests if not test.hidden)
 
-    def longest_judging_seconds(self, batch_size: int) -> float:
-        """An upper bound of the judge's own time for all tests: every test runs into its wall clock."""
-        return math.ceil(len(self.tests) / batch_size) * (self.limits.wall_seconds + 1)
+    @property
+    def grading(self) -> Group:
+        return self.groups or equal_points(len(self.tests))
+
+    def limits_for(self, language: str, multipliers: Mapping[str, float]) -> Limits:
+        """``multipliers`` are the service's; the question's own come first."""
+        return self.limits.times(dict(self.time_multipliers).get(language, multipliers.get(language, 1.0)))
+
+    def longest_judging_seconds(self, batch_size: int, multipliers: Mapping[str, float]) -> float:
+        """An upper bound of the judge's own time for all tests: every test runs into its wall clock.
+
+        One of them once more alone; and where outputs are validated, these runs too.
+        """
+        languages = {*multipliers, *dict(self.time_multipliers)} & set(
+            self.languages or (*multipliers, *dict(self.time_multipliers))
+        )
+        limits = [self.limits, *(self.limits_for(each, multipliers) for each in languages)]
+        rounds = math.ceil(len(self.tests) / batch_size)
+        validating = rounds * (VALIDATOR_LIMITS.wall_seconds + 1) if self.validator else 0.0
+        return (rounds + 1) * (max(each.wall_seconds for each in limits) + 1) + validating

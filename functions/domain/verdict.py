@@ -44,14 +44,19 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True)
 class Execution:
-    """One finished run as the judge tells it. Times in seconds, memory in KB; None where it was not measured."""
+    """One finished run as the judge tells it. Times in seconds (processor, wall clock), memory in KB.
+
+    None where it was not measured, or did not end by exit or by signal.
+    """
 
     ending: Ending
     stdout: bytes = b""
     stderr: bytes = b""
     compile_output: bytes = b""
-    message: str | None = None
+    exit_code: int | None = None
+    exit_signal: int | None = None
     time_seconds: float | None = None
+    wall_seconds: float | None = None
     memory_kb: int | None = None
 
 
@@ -70,6 +75,8 @@ class TestResult:
     expected_output: str | None = None
     stdout: str | None = None
     stderr: str | None = None
+    message: str | None = None
+    """Why it is not accepted, as a sentence for the student; for tests that the student may see."""
     truncated: bool = False
 
 

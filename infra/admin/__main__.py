@@ -8,20 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from functions.domain.languages import BY_EXTENSION
 from infra.admin.context import Commands, Context, fail
 
 if TYPE_CHECKING:
     from functions.service import Service
-
-EXTENSIONS = {
-    ".py": "python",
-    ".c": "c",
-    ".cpp": "cpp",
-    ".cc": "cpp",
-    ".java": "java",
-    ".js": "javascript",
-    ".sh": "bash",
-}
 
 
 class Time(click.ParamType[datetime]):
@@ -239,7 +230,7 @@ def token(context: Context, student: str, role: str | None, hours: int) -> None:
 @click.option("--question", "question_id", required=True, help="A question's id.")
 @click.option("--attempt", "attempt_id", required=True, help="An attempt's id.")
 @click.option("--run", is_flag=True, help="Only the sample tests.")
-@click.option("--language", help=f"[default: by the extension: {' '.join(EXTENSIONS)}]")
+@click.option("--language", help=f"[default: by the extension: {' '.join(BY_EXTENSION)}]")
 @click.option(
     "--stdin", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Run on this input instead (--run)."
 )
@@ -257,7 +248,7 @@ def submit(
     from infra.admin import operations, submitting
     from infra.admin.client import Client
 
-    language = language or EXTENSIONS.get(file.suffix)
+    language = language or BY_EXTENSION.get(file.suffix)
     if language is None:
         raise click.UsageError(f"{file.name}: say its --language")
     if stdin is not None and not run:

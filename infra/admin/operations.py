@@ -8,6 +8,7 @@ import io
 import re
 import secrets
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def import_package(service: Service, package: Package, *, longest_judging: float
     ``longest_judging`` in seconds: what a dispatch deadline leaves for one judging. Raises OperationError.
     """
     question = package.question
-    needed = question.longest_judging_seconds(service.rules.batch_size)
+    needed = question.longest_judging_seconds(service.rules.batch_size, service.rules.time_multipliers)
     if needed > longest_judging:
         raise OperationError(
             f"{question.question_id}: judging may take {needed:.0f} s, but DISPATCH_DEADLINE - SLOT_WAIT - VISIT_BUDGET"
@@ -70,12 +71,7 @@ def _is_whole(service: Service, package: Package) -> bool:
 def _package_writes(service: Service, package: Package) -> list[Write]:
     """Beside the question, so that `questions verify` needs no folder later."""
     question_id = package.question.question_id
-    chunks = records.package_chunks(
-        [
-            {"path": each.path.as_posix(), "language": each.language, "expected": each.expected, "source": each.source}
-            for each in package.submissions
-        ]
-    )
+    chunks = records.package_chunks([{**asdict(each), "path": each.path.as_posix()} for each in package.submissions])
     if len(chunks) > PACKAGE_CHUNKS:
         raise OperationError(f"{question_id}: its own submissions are too large to keep")
     imported_at = service.clock.now()
@@ -97,7 +93,7 @@ def load_submissions(service: Service, question_id: str) -> list[PackageSubmissi
         kept = records.package_of_chunks([chunk.fields["payload"] for chunk in chunks if chunk is not None])
     except ValueError:
         raise OperationError(f"{question_id}: its own submissions are damaged; import it again") from None
-    return [PackageSubmission(Path(each["path"]), each["language"], each["expected"], each["source"]) for each in kept]
+    return [PackageSubmission(**{**each, "path": Path(each["path"])}) for each in kept]
 
 
 def imported_questions(service: Service) -> list[str]:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from functions.domain.line import RESERVED_FOR, Lines, Slot, Waiting, may_go_on, pick
 from functions.domain.submission import RunType
 from functions.domain.verdict import Ending, Execution
-from functions.domain.window import Window, poll_pause
+from functions.domain.window import Window
 from functions.service import Rules
 
 BEGIN = datetime(2000, 1, 1, tzinfo=UTC)
@@ -59,21 +59,18 @@ class Stay:
 def judging_seconds(tests: int, test_seconds: float, batch_size: int) -> float:
     """How long one submission holds a slot: the rolling window of `functions.judging`, each test taking the same."""
     window = Window(tests, batch_size, deadline_seconds=float("inf"))
-    now = changed_at = 0.0
+    now = 0.0
     done_at: dict[str, float] = {}
+    done = Execution(Ending.WELL, wall_seconds=test_seconds)
     while not window.complete:
         if to_send := window.to_send():
             now += CALL_SECONDS
             for index in to_send:
                 window.sent(index, str(index), now)
                 done_at[str(index)] = now + test_seconds
-            changed_at = now
-        now += poll_pause(now - changed_at) + CALL_SECONDS
-        finished = len(window.done)
+        now += window.pause(now) + CALL_SECONDS
         for token in window.tokens:
-            window.polled(token, Execution(Ending.WELL) if done_at[token] <= now else None, now)
-        if len(window.done) > finished:
-            changed_at = now
+            window.polled(token, done if done_at[token] <= now else None, now)
     return now
 
 

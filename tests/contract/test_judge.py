@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import pytest
 
+from functions.domain.question import Limits
 from functions.domain.verdict import Ending, Execution
 from functions.ports import Judge, Program, Unavailable
 from infra.judge0 import Judge0Judge
@@ -24,10 +25,7 @@ ECHO = Program(
     source=b"import sys\nsys.stdout.buffer.write(sys.stdin.buffer.read())\n",
     language="python",
     stdin=b"hello\n",
-    cpu_seconds=2.0,
-    wall_seconds=6.0,
-    memory_kb=128_000,
-    output_kb=1024,
+    limits=Limits(),
 )
 
 
@@ -142,7 +140,7 @@ def judge0(runner_url: str) -> Iterator[Judge0Judge]:
 def test_each_way_to_end_is_told_apart(judge0: Judge0Judge, language: str, source: bytes, ending: Ending) -> None:
     if language not in {each.name for each in judge0.languages()}:
         missing(f"the judge has no {language}: install its compiler")
-    program = replace(ECHO, language=language, source=source, cpu_seconds=1.0, wall_seconds=3.0, memory_kb=256_000)
+    program = replace(ECHO, language=language, source=source, limits=Limits(cpu_seconds=1.0, memory_kb=256_000))
     [execution] = finish(judge0, judge0.create([program]))
     assert execution.ending is ending
 

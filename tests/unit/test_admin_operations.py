@@ -141,9 +141,9 @@ def test_submissions_that_fit_no_batch_are_refused_before_anything_is_written(
 
 
 def test_a_question_that_may_take_too_long_is_refused_with_both_figures(world: World) -> None:
-    with pytest.raises(OperationError, match=r"^echo: judging may take 14 s, but .* leaves 13 s"):
-        operations.import_package(world.service, package(), longest_judging=13.0)
-    assert operations.import_package(world.service, package(), longest_judging=14.0)
+    with pytest.raises(OperationError, match=r"^echo: judging may take 21 s, but .* leaves 20 s"):
+        operations.import_package(world.service, package(), longest_judging=20.0)
+    assert operations.import_package(world.service, package(), longest_judging=21.0)
 
 
 def test_a_question_without_a_package_has_no_submissions_to_load(world: World) -> None:

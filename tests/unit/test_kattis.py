@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.domain.question import Limits, Question, TestCase
+from functions.domain.question import Limits, Question, TestCase, Validator
+from functions.domain.scoring import Group
 from functions.domain.verdict import Verdict
-from infra import kattis, local
+from infra import local
 from infra.kattis import Package, PackageError, PackageSubmission, read_package, version_of
 from infra.latex import LatexError, to_markdown
 
@@ -253,20 +254,156 @@ def test_a_link_inside_of_the_package_is_followed(legacy: Folder) -> None:
     assert legacy.read().question.tests[1].expected == b"one\n"
 
 
+# How outputs are compared, and what they score.
+
+
+@pytest.mark.parametrize(
+    ("files", "checker"),
+    [
+        ({}, "default"),
+        ({"problem.yaml": "name: Hello\nvalidator_flags: float_tolerance 1e-6\n"}, "float_tolerance 1e-6"),
+        ({GROUP: "output_validator_flags: tokens"}, "tokens"),
+        ({"data/testdata.yaml": "output_validator_flags: exact", GROUP: "output_validator_flags: exact"}, "exact"),
+    ],
+)
+def test_validator_flags_choose_the_checker(legacy: Folder, files: dict[str, str | bytes], checker: str) -> None:
+    assert legacy.put(files).read().question.checker == checker
+
+
+def test_the_new_formats_arguments_choose_it_too(new: Folder) -> None:
+    new.put({"data/test_group.yaml": "output_validator_args: [float_tolerance, '1e-6']"})
+    assert new.read().question.checker == "float_tolerance 1e-6"
+
+
+CUSTOM = "name: Hello\nvalidation: custom\nvalidator_flags: 3 x\n"
+
+
+def test_a_package_may_bring_its_own_validator(legacy: Folder, new: Folder) -> None:
+    legacy.put({"problem.yaml": CUSTOM, "output_validators/check/check.cpp": "int main;"})
+    assert legacy.read().question.validator == Validator("cpp", "int main;", ("3", "x"))
+
+
+def test_in_the_new_format_its_folder_says_so(new: Folder) -> None:
+    assert new.put({"output_validator/check.py": "exit"}).read().question.validator == Validator("python", "exit")
+
+
+@pytest.mark.parametrize(
+    ("files", "problem"),
+    [
+        ({}, "output_validators/: 0 files: a validator is one file here"),
+        (
+            {"output_validators/a.py": "", "output_validators/b.py": ""},
+            "output_validators/: 2 files: a validator is one file here",
+        ),
+        (
+            {"output_validators/a.rkt": ""},
+            "output_validators/a.rkt: its language is not known (only .py, .c, .cpp, .cc, .java, .js, .sh)",
+        ),
+        (
+            {"output_validators/a.py": "", "problem.yaml": CUSTOM.replace("x", "$x")},
+            "the output validator's flags: Judge0 takes no white space, $ & ; < > | ` and at most 400 characters",
+        ),
+        (
+            {"output_validators/a.py": "", "data/secret/2.in": b"x" * 8_000_000},
+            "data/: a validator's test has at most 8000000 bytes",
+        ),
+    ],
+)
+def test_a_validator_that_cannot_be_run_is_refused(legacy: Folder, files: dict[str, str | bytes], problem: str) -> None:
+    assert legacy.put({"problem.yaml": CUSTOM, **files}).problems() == (f"hello: {problem}",)
+
+
+SCORING = "name: Hello\ntype: scoring\n"
+
+
+def with_tests(*names: str) -> dict[str, str | bytes]:
+    return {f"data/secret/{name}{end}": "1\n" for name in names for end in (".in", ".ans")}
+
+
+def test_groups_and_weights_are_read_from_testdata_yaml(legacy: Folder) -> None:
+    legacy.without("data/secret/2.in", "data/secret/2.ans").put(
+        {
+            "problem.yaml": SCORING,
+            "data/testdata.yaml": "grader_flags: ignore_sample",
+            "data/secret/testdata.yaml": "grader_flags: first_error sum",
+            "data/secret/a/testdata.yaml": "grader_flags: min\naccept_score: 30\nrange: 0 30\non_reject: break",
+            "data/secret/b/2.yaml": "accept_score: 69.5",
+            "data/secret/b/testdata.yaml": "accept_score: 0.5",
+            **with_tests("a/1", "a/2", "b/1", "b/2"),
+        }
+    )
+    question = legacy.read().question
+    assert question.groups == Group(
+        "sum",
+        (),
+        (
+            Group(
+                "sum",
+                (),
+                (Group("min", ((1, 30.0), (2, 30.0))), Group("sum", ((3, 0.5), (4, 69.5)))),
+            ),
+        ),
+    )
+    assert question.points == 100
+
+
+def test_without_flags_the_samples_count_and_each_test_is_a_point(legacy: Folder) -> None:
+    question = legacy.put({"problem.yaml": SCORING}).read().question
+    assert question.groups is not None
+    assert (question.groups.most, question.points) == (2.0, 2)
+    assert legacy.put({"run-code.yaml": "points: 50\n"}).read().question.points == 50
+
+
+def test_in_the_new_format_groups_have_maxima_and_what_is_left_is_shared(new: Folder) -> None:
+    new.put(
+        {
+            "problem.yaml": NEW + "type: scoring\n",
+            "data/secret/a/test_group.yaml": "max_score: 40",
+            "data/secret/b/test_group.yaml": "score_aggregation: sum",
+            **with_tests("a/1", "a/2", "b/1", "b/2", "b/3"),
+        }
+    )
+    question = new.read().question
+    assert question.groups == Group(
+        "sum",
+        ((1, 30.0),),
+        (Group("min", ((2, 40.0), (3, 40.0))), Group("sum", ((4, 10.0), (5, 10.0), (6, 10.0)))),
+    )
+    assert question.points == 100
+
+
+def test_a_group_that_no_test_can_score_in_is_refused(legacy: Folder) -> None:
+    legacy.put({"problem.yaml": SCORING, "data/testdata.yaml": "accept_score: 0"})
+    assert legacy.problems() == ("hello: data/: no test scores anything",)
+
+
+def test_grader_flags_that_we_lack_are_named(legacy: Folder) -> None:
+    legacy.put({"problem.yaml": SCORING, GROUP: "grader_flags: accept_if_any_accepted ignore_sample"})
+    assert legacy.problems() == (
+        "hello: data/secret: grader_flags: accept_if_any_accepted is not supported",
+        "hello: data/secret: grader_flags: ignore_sample is not supported",
+    )
+
+
+def test_a_submission_may_say_what_it_scores(legacy: Folder) -> None:
+    legacy.put({"submissions/partially_accepted/a.py": "# @EXPECTED_SCORE@: 30\n"})
+    [one] = legacy.read().submissions
+    assert (one.expected, one.score) == ("partially_accepted", 30)
+
+
 # What is refused.
 
 
 @pytest.mark.parametrize(
     ("yaml", "problem"),
     [
-        ("validation: custom", "validation: 'custom' is not supported (only 'default')"),
         (
             "validation: custom interactive",
-            "validation: 'custom interactive' is not supported (only 'default')",
+            "validation: 'custom interactive' is not supported (only 'default' or 'custom')",
         ),
-        ("type: scoring", "type: 'scoring' is not supported (only 'pass-fail')"),
-        ("validator_flags: float_tolerance 1e-6", "validator_flags: 'float_tolerance 1e-6' is not supported"),
-        ("grading: {objective: min}", "grading: {'objective': 'min'} is not supported"),
+        ("type: interactive", "type: 'interactive' is not supported (only 'pass-fail' or 'scoring')"),
+        ("validator_flags: 5", "validator_flags: Input should be a valid tuple, not 5"),
+        ("grading: {objective: min}", "grading.objective: 'min' is not supported (only 'max')"),
         ("grader_flags: min", "grader_flags: is not known"),
         ("languages: all", "languages: is not known"),
         ("points: 10", "points: is not known"),
@@ -287,13 +424,13 @@ def test_what_a_legacy_package_asks_for_and_we_lack_is_named(legacy: Folder, yam
 @pytest.mark.parametrize(
     ("yaml", "problem"),
     [
-        ("type: interactive", "type: 'interactive' is not supported (only 'pass-fail')"),
-        ("type: [pass-fail, multi-pass]", "type: 'multi-pass' is not supported (only 'pass-fail')"),
+        ("type: interactive", "type: 'interactive' is not supported (only 'pass-fail' or 'scoring')"),
+        ("type: [pass-fail, multi-pass]", "type: 'multi-pass' is not supported (only 'pass-fail' or 'scoring')"),
         ("validation: default", "validation: is not known"),
         ("constants: {n: 5}", "constants: {'n': 5} is not supported"),
         ("languages: none", "languages: neither 'all' nor a list of languages"),
         ("languages: []", "languages: neither 'all' nor a list of languages"),
-        ("languages: [C++]", "languages: String should match pattern '^[a-z0-9-]+$', not 'C++'"),
+        ("languages: [C++ 17]", "languages: String should match pattern '^[a-z0-9-]+$', not 'c++ 17'"),
         ("languages: [1]", "languages: Input should be a valid string, not 1"),
         ("limits: {time_limit: 16}", "limits.time_limit: 16 s: Judge0 allows at most 15 s"),
         ("limits: {time_limit: -1}", "limits.time_limit: Input should be greater than 0, not -1"),
@@ -332,15 +469,15 @@ def test_a_damaged_problem_yaml_is_refused(legacy: Folder, yaml: str | bytes, be
 def test_a_yaml_file_that_grows_by_references_is_refused_at_once(legacy: Folder) -> None:
     levels = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30)]
     legacy.put({"problem.yaml": "\n".join(["name: Hello", "a0: &a0 [x]", *levels, "validator_flags: *a29"])})
-    assert any("validator_flags: [[" in problem for problem in legacy.problems())
+    assert any("validator_flags: Input should be" in problem for problem in legacy.problems())
 
 
 @pytest.mark.parametrize(
     ("files", "problem"),
     [
         ({"include/python3/help.py": ""}, "include/ is not supported"),
-        ({"output_validators/check.py": ""}, "output_validators/ is not supported"),
-        ({"output_validator/check.py": ""}, "output_validator/ is not supported"),
+        ({"output_validators/check.py": ""}, "output_validators/ needs `validation: custom` in problem.yaml"),
+        ({"output_validator/check.py": ""}, "output_validator/ is not supported in this version of the format"),
         ({"static_validator/check.py": ""}, "static_validator/ is not supported"),
         ({"graders/grade.py": ""}, "graders/ is not supported"),
         ({"attachments/tool.py": ""}, "attachments/ is not supported"),
@@ -350,13 +487,15 @@ def test_a_yaml_file_that_grows_by_references_is_refused_at_once(legacy: Folder)
         ({"data/secret/2.files/a.txt": ""}, "data/secret/2.files/a.txt is not supported"),
         ({"data/sample/1.interaction": ""}, "data/sample/1.interaction is not supported"),
         ({GROUP: "grading: custom"}, f"{GROUP}: grading: 'custom' is not supported (only 'default')"),
-        ({GROUP: "grader_flags: min"}, f"{GROUP}: grader_flags: 'min' is not supported"),
-        ({"data/testdata.yaml": "accept_score: 5"}, "data/testdata.yaml: accept_score: 5 is not supported"),
-        ({GROUP: "range: 0 100"}, f"{GROUP}: range: '0 100' is not supported"),
+        ({"data/testdata.yaml": "accept_score: 5"}, "data: accept_score needs `type: scoring` in problem.yaml"),
+        ({GROUP: "reject_score: 5"}, f"{GROUP}: reject_score: 5 is not supported"),
+        ({GROUP: "require_pass: sample"}, f"{GROUP}: require_pass: 'sample' is not supported"),
+        ({GROUP: "output_validator_flags: near"}, "the output validator's flags: 'near' is not known"),
         (
-            {GROUP: "output_validator_flags: case_sensitive"},
-            f"{GROUP}: output_validator_flags: 'case_sensitive' is not supported",
+            {GROUP: "output_validator_flags: tokens", "data/testdata.yaml": "output_validator_flags: exact"},
+            "the output validator's flags differ: data, data/secret",
         ),
+        ({OWN: "time_multipliers: {java: 0}"}, f"{OWN}: time_multipliers.java: Input should be greater than 0, not 0"),
         ({"data/secret/2.yaml": "args: [a]"}, "data/secret/2.yaml: args: ['a'] is not supported"),
         ({"data/secret/2.yaml": "weight: 1"}, "data/secret/2.yaml: weight: is not known"),
         ({OWN: "point: 1"}, f"{OWN}: point: is not known"),
@@ -413,13 +552,13 @@ def test_a_broken_ini_file_is_refused(legacy: Folder) -> None:
 
 
 def test_all_problems_are_told_at_once_a_line_each(legacy: Folder) -> None:
-    legacy.put({"problem.yaml": "name: Hello\nvalidation: custom\ntype: scoring\n", "include/a/b": ""})
+    legacy.put({"problem.yaml": "name: Hello\nvalidation: own\ntype: race\n", "include/a/b": ""})
     with pytest.raises(PackageError) as refused:
         legacy.read()
     assert str(refused.value).splitlines() == [
         "hello: include/ is not supported",
-        "hello: problem.yaml: type: 'scoring' is not supported (only 'pass-fail')",
-        "hello: problem.yaml: validation: 'custom' is not supported (only 'default')",
+        "hello: problem.yaml: type: 'race' is not supported (only 'pass-fail' or 'scoring')",
+        "hello: problem.yaml: validation: 'own' is not supported (only 'default' or 'custom')",
     ]
 
 
@@ -514,7 +653,7 @@ def test_a_package_above_the_bound_is_refused_before_it_is_read(legacy: Folder) 
 
 
 def test_more_tests_than_the_bound_are_refused(legacy: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kattis, "MAX_TESTS", 1)
+    monkeypatch.setattr("infra.kattis.tests.MAX_TESTS", 1)
     assert legacy.problems() == ("hello: data/: 2 tests: at most 1",)
 
 
@@ -529,7 +668,7 @@ QUESTION = Question("q", "T", "S", (TestCase(b"a", b"b", hidden=False),), versio
 
 
 def test_the_version_is_the_same_on_every_platform_and_python() -> None:
-    assert version_of(QUESTION) == "3c30ecda18b197d8"
+    assert version_of(QUESTION) == "59b7ff2b6ce4c44c"
 
 
 @pytest.mark.parametrize(
@@ -545,6 +684,9 @@ def test_the_version_is_the_same_on_every_platform_and_python() -> None:
         replace(QUESTION, points=10),
         replace(QUESTION, run_stops_early=True),
         replace(QUESTION, checker="other"),
+        replace(QUESTION, validator=Validator("python", "")),
+        replace(QUESTION, time_multipliers=(("java", 2.0),)),
+        replace(QUESTION, groups=Group("sum", ((0, 1.0),))),
     ],
 )
 def test_every_change_makes_another_version(other: Question) -> None:

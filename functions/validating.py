@@ -1,0 +1,76 @@
+"""A question's own validator: run at the judge like any program, never in our process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from functions.domain.checkers import Difference
+from functions.domain.question import VALIDATOR_LIMITS, Question, TestCase, Validator
+from functions.domain.verdict import Ending, Execution
+from functions.leases import Lease
+from functions.ports import Program
+from functions.questions import QuestionDamaged
+from functions.running import build, run, was_not_executed, with_build
+from functions.service import Service
+
+RIGHT, WRONG = 42, 43
+"""A validator's exit codes, in Kattis' format and elsewhere."""
+NOT_ACCEPTED = Difference("The question's validator does not accept this output", None, None)
+
+
+def validate(
+    service: Service,
+    lease: Lease,
+    question: Question,
+    validator: Validator,
+    tests: Sequence[TestCase],
+    executions: Mapping[int, Execution],
+) -> dict[int, Difference | None]:
+    """Where each output is wrong, by index of the test; None for what is right, or did not end well anyway.
+
+    Raises QuestionDamaged where the validator says neither right nor wrong, and what `run` raises.
+    """
+    indices = [index for index, execution in executions.items() if execution.ending is Ending.WELL]
+    programs = [_program(validator, tests[index], executions[index].stdout) for index in indices]
+    found: dict[int, Difference | None] = dict.fromkeys(executions)
+    if programs:
+        ended = _run(service, lease, question, programs)
+        for place, index in enumerate(indices):
+            found[index] = _said(ended[place], index)
+    return found
+
+
+def _program(validator: Validator, test: TestCase, output: bytes) -> Program:
+    return Program(
+        source=validator.source.encode(),
+        language=validator.language,
+        stdin=output,
+        limits=VALIDATOR_LIMITS,
+        files={"input": test.stdin, "answer": test.expected, "feedback/.keep": b""},
+        arguments=("input", "answer", "feedback", *validator.flags),
+    )
+
+
+def _run(service: Service, lease: Lease, question: Question, programs: Sequence[Program]) -> Mapping[int, Execution]:
+    """Compiled once for this process, not for each submission, where its language and the host allow it."""
+    key = f"{question.question_id}@{question.version}"
+    if key not in service.validator_builds:
+        built = build(service, lease, programs[0])
+        if built is not None and built.ending is Ending.COMPILATION_ERROR:
+            raise QuestionDamaged("its output validator does not compile")
+        service.validator_builds[key] = None if built is None else built.stdout
+    kept = service.validator_builds[key]
+    if kept is None:
+        return run(service, lease, programs)
+    ended = run(service, lease, [with_build(program, kept) for program in programs])
+    if any(map(was_not_executed, ended.values())):
+        service.validator_builds[key] = None
+        return run(service, lease, programs)
+    return ended
+
+
+def _said(execution: Execution, index: int) -> Difference | None:
+    if execution.exit_code in (RIGHT, WRONG):
+        return None if execution.exit_code == RIGHT else NOT_ACCEPTED
+    ended = f"exit code {execution.exit_code}" if execution.exit_code is not None else execution.ending.value
+    raise QuestionDamaged(f"its output validator ended with {ended} on test {index + 1}")
