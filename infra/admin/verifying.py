@@ -18,7 +18,7 @@ from functions.domain.exam import Attempt
 from infra.admin import operations
 from infra.admin.client import Client, Refused
 from infra.admin.context import Context
-from infra.kattis import PackageSubmission
+from infra.kattis import PARTIALLY_ACCEPTED, PackageSubmission
 
 AT_ONCE = 20
 EXAM = "verify"
@@ -34,8 +34,13 @@ class Verified:
     judged: dict[str, Any] | None = None
 
     @property
+    def expected(self) -> str:
+        score = self.submission.score
+        return self.submission.expected if score is None else f"{self.submission.expected}, {score} points"
+
+    @property
     def right(self) -> bool:
-        return self.got in (self.submission.expected, SKIPPED)
+        return self.got in (self.expected, SKIPPED)
 
 
 def verify(context: Context, question_ids: Sequence[str]) -> int:
@@ -100,7 +105,16 @@ def _verify_one(
         judged = client.wait(client.submit(body)["submission_id"], lambda _: None)
     except Refused as error:
         return Verified(question_id, submission, f"refused: {error}")
-    return Verified(question_id, submission, judged["verdict"] or judged["status"], judged)
+    return Verified(question_id, submission, _got(submission, judged), judged)
+
+
+def _got(submission: PackageSubmission, judged: dict[str, Any]) -> str:
+    """What came out, in the words of what was expected."""
+    got: str = judged["verdict"] or judged["status"]
+    score = judged["score"]
+    if submission.expected == PARTIALLY_ACCEPTED and score is not None and 0 < score < judged["points"]:
+        got = PARTIALLY_ACCEPTED
+    return got if submission.score is None else f"{got}, {score} points"
 
 
 def _print(console: Console, verified: Sequence[Verified], languages: list[str]) -> None:
@@ -111,7 +125,7 @@ def _print(console: Console, verified: Sequence[Verified], languages: list[str])
         table.add_row(
             each.question_id,
             escape(each.submission.path.as_posix()),
-            each.submission.expected,
+            each.expected,
             escape(each.got),
             f"{max(times):.2f} s" if times else "",
             good,

@@ -35,7 +35,10 @@ def _our_names(value: object) -> object:
 
 
 def _words(value: object) -> object:
-    return tuple(value.split()) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+    """One text, or a list of them; a number that stands alone is one."""
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return tuple(str(value).split())
+    return tuple(value) if isinstance(value, list) else value
 
 
 PassedOver = Any

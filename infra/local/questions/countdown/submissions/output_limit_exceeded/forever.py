@@ -1,0 +1,4 @@
+number = int(input())
+while True:
+    print(number)
+    number -= 1

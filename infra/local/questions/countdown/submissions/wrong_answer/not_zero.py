@@ -1,0 +1,2 @@
+for number in range(int(input()), 0, -1):
+    print(number)

@@ -1,0 +1,4 @@
+import sys
+
+input()
+sys.stdout.buffer.write(bytes(map(int, input().split())) + b"\n")

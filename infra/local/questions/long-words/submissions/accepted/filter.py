@@ -1,0 +1,5 @@
+import sys
+
+for word in sys.stdin.read().split():
+    if len(word) > 10:
+        print(word)

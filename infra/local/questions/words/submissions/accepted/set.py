@@ -1,0 +1,3 @@
+import sys
+
+print(*set(sys.stdin.read().split()), sep="\n")
