@@ -49,17 +49,18 @@ def recipe(shown: object) -> Recipe | None:
 
 
 def build_item(made_by: Recipe, source: bytes) -> dict[str, object]:
-    """The attributes of the submission that compiles ``source`` and prints its build."""
+    """The attributes of the submission that compiles ``source`` and prints its build.
+
+    It compiles in a folder of its own, where it finds no more files than it would without us.
+    """
     if made_by.makes_binary:
         name = made_by.run_cmd
-        pack = f"strip {name} 2>/dev/null\ngzip -9 -c {name} >build"
+        pack = f"strip {name} 2>/dev/null\ngzip -9 -c {name} >../build"
     else:
-        pack = "tar -czf build *.class"
-    files = {
-        made_by.source_file: source,
-        "compile": f"{made_by.compile_cmd.replace('%s', '')} || exit\n{pack}\n".encode(),
-        "run": b"exec cat build\n",
-    }
+        pack = "tar -czf ../build *.class"
+    compile_cmd = made_by.compile_cmd.replace("%s", "")
+    script = f"mkdir alone && cp {made_by.source_file} alone && cd alone || exit\n{compile_cmd} || exit\n{pack}\n"
+    files = {made_by.source_file: source, "compile": script.encode(), "run": b"exec cat build\n"}
     return {"language_id": MULTI_FILE, "additional_files": zipped(files), **COMPILE_MAXIMA}
 
 

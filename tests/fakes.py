@@ -14,7 +14,7 @@ from functions.domain.question import Question, TestCase
 from functions.domain.submission import RunType, Submission
 from functions.domain.verdict import Ending, Execution
 from functions.intake import Request, submit
-from functions.ports import Caller, Create, DocumentStore, Language, Program, Unavailable
+from functions.ports import Caller, Create, DocumentStore, Language, Program, Step, Unavailable
 from functions.questions import put_question
 from functions.service import Draining, Rules, Service
 from functions.slots import seed_slots
@@ -79,6 +79,8 @@ class FakeJudge:
         self.batches: list[int] = []
         self.most_at_once = 0
         self.names = ("cpp", "python")
+        self.compiled: tuple[str, ...] = ()
+        """The languages that it can compile once."""
         self._at_work: dict[str, tuple[float, Execution]] = {}
         self._numbers = itertools.count()
 
@@ -91,7 +93,9 @@ class FakeJudge:
                 tokens.append(None)
                 continue
             token = f"token-{next(self._numbers)}"
-            self._at_work[token] = (self._clock.monotonic() + self.seconds, self.run(program))
+            built = Execution(Ending.WELL, stdout=b"build of " + program.source)
+            execution = built if program.step is Step.BUILD else self.run(program)
+            self._at_work[token] = (self._clock.monotonic() + self.seconds, execution)
             tokens.append(token)
         running = [done_at for done_at, _ in self._at_work.values() if done_at > self._clock.monotonic()]
         self.most_at_once = max(self.most_at_once, len(running))
@@ -115,10 +119,10 @@ class FakeJudge:
         return tuple(Language(name, f"{name.title()} (1.0)", "1.0") for name in self.names)
 
     def builds(self, language: str) -> bool:
-        return False
+        return language in self.compiled
 
     def is_build(self, language: str, output: bytes) -> bool:
-        return False
+        return output.startswith(b"build of ")
 
     def probe(self) -> None:
         self._called("probe")
