@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -14,10 +14,10 @@ from flask import Response, g, render_template_string, request
 from flask_openapi3 import Info, OpenAPI
 from flask_openapi3_swagger.plugins import RegisterPlugin
 from flask_openapi3_swagger.templates import swagger_html_string
-from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 
-from functions import intake, models, views
+from functions import intake, models, staff, views
+from functions.answers import BEARER, json_answer, problem, problems, protected, require_staff, wrong_fields
 from functions.domain.submission import Status
 from functions.errors import Refusal
 from functions.logs import log
@@ -26,7 +26,6 @@ from functions.service import Service
 
 RETRY_SECONDS = 5
 """What a client is told to wait where the store is away."""
-BEARER: list[dict[str, list[Any]]] = [{"bearer": []}]
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/;=-]{1,128}")
 
 
@@ -46,13 +45,14 @@ def create_app(
         doc_ui=False,
         validation_error_status=422,
         validation_error_model=models.Problem,
-        validation_error_callback=_wrong_fields,
+        validation_error_callback=wrong_fields,
     )
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
     _add_errors(app)
     _add_hooks(app, verifier, frozenset(allowed_origins))
     _add_submissions(app, service)
     _add_reads(app, service, version)
+    staff.add_routes(app, service)
     _add_documents(app)
     return app
 
@@ -63,7 +63,7 @@ def _add_submissions(app: OpenAPI, service: Service) -> None:
         wanted = intake.Request(**body.model_dump())
         accepted = intake.submit(service, g.caller, wanted, header.idempotency_key)
         view = views.submission(service, accepted.submission)
-        answer = _json(view, HTTPStatus.ACCEPTED if accepted.created else HTTPStatus.OK)
+        answer = json_answer(view, HTTPStatus.ACCEPTED if accepted.created else HTTPStatus.OK)
         answer.headers["Location"] = f"/submissions/{view.submission_id}"
         return _retry_after(answer, view)
 
@@ -71,7 +71,7 @@ def _add_submissions(app: OpenAPI, service: Service) -> None:
         answers: Any = {
             200: models.SubmissionView,
             202: models.SubmissionView,
-            **_problems(400, 401, 403, 404, 413, 415, 422, 429, 503),
+            **problems(400, 401, 403, 404, 413, 415, 422, 429, 503),
         }
         app.post(
             path,
@@ -80,13 +80,13 @@ def _add_submissions(app: OpenAPI, service: Service) -> None:
             summary="Run or Submit",
             security=BEARER,
             responses=answers,
-        )(_protected(app, submit, operation))
+        )(protected(app, submit, operation))
 
     def get_submission(path: models.SubmissionPath) -> Response:
         """Kept cheap: this is what pages poll. `Retry-After` says when to ask next; 304 on `If-None-Match`."""
         shown, _ = views.owned(service, g.caller, path.submission_id)
         view = views.submission(service, shown)
-        answer = _retry_after(_json(view), view)
+        answer = _retry_after(json_answer(view), view)
         answer.set_etag(hashlib.sha256(answer.get_data()).hexdigest()[:32])
         answer.headers["Cache-Control"] = "private, no-cache"
         answer.make_conditional(request)
@@ -98,17 +98,17 @@ def _add_submissions(app: OpenAPI, service: Service) -> None:
         operation_id="get_submission",
         security=BEARER,
         summary="Where a submission is, and what came out of it",
-        responses={200: models.SubmissionView, 304: None, **_problems(401, 404, 503)},
-    )(_protected(app, get_submission))
+        responses={200: models.SubmissionView, 304: None, **problems(401, 404, 503)},
+    )(protected(app, get_submission))
 
     def cancel_submission(path: models.SubmissionPath) -> Response:
         """Only while it is queued. Cancelling again changes nothing."""
         for _ in range(5):
             shown, at = views.owned(service, g.caller, path.submission_id)
             if shown.status is Status.CANCELLED:
-                return _json(views.submission(service, shown))
+                return json_answer(views.submission(service, shown))
             try:
-                return _json(views.submission(service, intake.cancel(service, shown, at)))
+                return json_answer(views.submission(service, intake.cancel(service, shown, at)))
             except Conflict:
                 continue  # it just moved: read what it is now
         raise Unavailable("the submission keeps moving")
@@ -119,8 +119,8 @@ def _add_submissions(app: OpenAPI, service: Service) -> None:
         operation_id="cancel_submission",
         security=BEARER,
         summary="Cancel a submission",
-        responses={200: models.SubmissionView, **_problems(401, 404, 409, 503)},
-    )(_protected(app, cancel_submission))
+        responses={200: models.SubmissionView, **problems(401, 404, 409, 503)},
+    )(protected(app, cancel_submission))
 
 
 def _add_reads(app: OpenAPI, service: Service, version: str) -> None:
@@ -128,7 +128,7 @@ def _add_reads(app: OpenAPI, service: Service, version: str) -> None:
 
     def get_attempt(path: models.AttemptPath, query: models.AttemptQuery) -> Response:
         """Fifty submissions a page; `next_page_token` leads on."""
-        return _json(views.attempt(service, g.caller, path.attempt_id, query.page_token))
+        return json_answer(views.attempt(service, g.caller, path.attempt_id, query.page_token))
 
     app.get(
         "/attempts/<attempt_id>",
@@ -136,12 +136,12 @@ def _add_reads(app: OpenAPI, service: Service, version: str) -> None:
         operation_id="get_attempt",
         security=BEARER,
         summary="The exam, the scores so far, and the submissions, newest first",
-        responses={200: models.AttemptView, **_problems(400, 401, 403, 404, 503)},
-    )(_protected(app, get_attempt))
+        responses={200: models.AttemptView, **problems(400, 401, 403, 404, 503)},
+    )(protected(app, get_attempt))
 
     def get_question(path: models.QuestionPath) -> Response:
         """With its sample tests, never a hidden one."""
-        return _json(views.question(service, path.question_id))
+        return json_answer(views.question(service, path.question_id))
 
     app.get(
         "/questions/<question_id>",
@@ -149,12 +149,12 @@ def _add_reads(app: OpenAPI, service: Service, version: str) -> None:
         operation_id="get_question",
         security=BEARER,
         summary="A question",
-        responses={200: models.QuestionView, **_problems(401, 404, 503)},
-    )(_protected(app, get_question))
+        responses={200: models.QuestionView, **problems(401, 404, 503)},
+    )(protected(app, get_question))
 
     def get_languages() -> Response:
         """As the judge has them now."""
-        return _json(models.LanguageList(views.languages(service)))
+        return json_answer(models.LanguageList(views.languages(service)))
 
     app.get(
         "/languages",
@@ -162,12 +162,12 @@ def _add_reads(app: OpenAPI, service: Service, version: str) -> None:
         operation_id="get_languages",
         security=BEARER,
         summary="The languages",
-        responses={200: models.LanguageList, **_problems(401, 503)},
-    )(_protected(app, get_languages))
+        responses={200: models.LanguageList, **problems(401, 503)},
+    )(protected(app, get_languages))
 
     def get_health() -> Response:
         """Anybody may poll it: it is kept for a second. Always 200; `status` says how well the service works."""
-        return _json(views.health(service, service.clock.monotonic() - started, version))
+        return json_answer(views.health(service, service.clock.monotonic() - started, version))
 
     app.get(
         "/health",
@@ -190,12 +190,6 @@ def _add_documents(app: OpenAPI) -> None:
     )
 
 
-def _protected(app: OpenAPI, view: Callable[..., Response], endpoint: str | None = None) -> Callable[..., Response]:
-    """Ask for a bearer token before this endpoint validates anything else."""
-    app.extensions.setdefault("protected", set()).add(endpoint or view.__name__)
-    return view
-
-
 def _add_hooks(app: OpenAPI, verifier: TokenVerifier, origins: frozenset[str]) -> None:
     def before() -> Response | None:
         given = request.headers.get("X-Request-Id", "")
@@ -207,7 +201,9 @@ def _add_hooks(app: OpenAPI, verifier: TokenVerifier, origins: frozenset[str]) -
             if scheme.lower() != "bearer":
                 raise InvalidToken("A bearer token is needed.")
             g.caller = verifier.verify(token.strip())
-        if request.method == "POST":
+        if request.endpoint in app.extensions["staff"]:
+            require_staff()
+        if request.method == "POST" and request.endpoint not in staff.WITHOUT_BODY:
             _require_json()
         return None
 
@@ -249,69 +245,34 @@ def _require_json() -> None:
 
 def _add_errors(app: OpenAPI) -> None:
     def refused(error: Refusal) -> Response:
-        return _problem(error.status, error.detail, error.errors, error.retry_after)
+        return problem(error.status, error.detail, error.errors, error.retry_after)
 
     def unauthenticated(error: InvalidToken) -> Response:
-        answer = _problem(401, str(error))
+        answer = problem(401, str(error))
         answer.headers["WWW-Authenticate"] = "Bearer"
         return answer
 
     def unavailable(error: Unavailable) -> Response:
         log("error", "store_away", "A request could not be served now.", error=error)
-        return _problem(503, "The service cannot record or read anything now. Send it again.", (), RETRY_SECONDS)
+        return problem(503, "The service cannot record or read anything now. Send it again.", (), RETRY_SECONDS)
 
     def http(error: HTTPException) -> Response:
         if error.response is not None:  # a ready answer of ours, passed through abort()
             return error.response  # type: ignore[return-value]
-        answer = _problem(error.code or 500, error.description or "")
+        answer = problem(error.code or 500, error.description or "")
         if (allowed := getattr(error, "valid_methods", None)) is not None:
             answer.headers["Allow"] = ", ".join(sorted(allowed))
         return answer
 
     def unexpected(error: Exception) -> Response:
         log("error", "unexpected", "A request failed through a fault of ours.", error=error, request_id=g.request_id)
-        return _problem(500, "This is a fault of ours; it was recorded.")
+        return problem(500, "This is a fault of ours; it was recorded.")
 
     app.register_error_handler(Refusal, refused)
     app.register_error_handler(InvalidToken, unauthenticated)
     app.register_error_handler(Unavailable, unavailable)
     app.register_error_handler(HTTPException, http)
     app.register_error_handler(Exception, unexpected)
-
-
-def _wrong_fields(error: ValidationError) -> Response:
-    """Pydantic's findings, each with its field; never the value that was sent (it may be source code)."""
-    found = tuple(
-        (".".join(map(str, each["loc"])) or "body", each["msg"]) for each in error.errors(include_input=False)
-    )
-    return _problem(422, "The request is well-formed, but a value in it is wrong.", found)
-
-
-def _problem(
-    status: int, detail: str, errors: Sequence[tuple[str, str]] = (), retry_after: int | None = None
-) -> Response:
-    problem = models.Problem(
-        type="about:blank",
-        title=HTTPStatus(status).phrase,
-        status=status,
-        detail=detail,
-        errors=[models.FieldError(field=field, message=message) for field, message in errors],
-    )
-    answer = _json(problem, HTTPStatus(status))
-    answer.mimetype = "application/problem+json"
-    if retry_after is not None:
-        answer.headers["Retry-After"] = str(retry_after)
-    return answer
-
-
-def _problems(*statuses: int) -> dict[int | str, type[BaseModel] | dict[Any, Any] | None]:
-    schema = {"$ref": "#/components/schemas/Problem"}
-    return {status: {"content": {"application/problem+json": {"schema": schema}}} for status in statuses}
-
-
-def _json(view: BaseModel, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    """Unset fields are left out: a hidden test's texts are not null, they are absent."""
-    return Response(view.model_dump_json(exclude_unset=True), status=status, mimetype="application/json")
 
 
 def _retry_after(answer: Response, view: models.SubmissionView) -> Response:

@@ -78,7 +78,10 @@ def top_up(service: Service) -> int:
     for kind in RunType:
         # a queue that cannot be asked takes no ticket either
         if free and tickets.is_paused(service, kind) is False:
-            for document in service.store.find(records.line(kind, free, select=("run_type",))):
+            waiting = service.store.find(records.line(kind, free, select=("run_type",)))
+            if not waiting and kind is RunType.RUN:
+                waiting = service.store.find(records.rejudged_line(free, select=("run_type",)))
+            for document in waiting:
                 issued += tickets.issue(service, kind, document.document_id)
     return issued
 

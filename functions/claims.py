@@ -47,10 +47,20 @@ def _look(service: Service, kind: RunType) -> Look | None:
     with service.lock:
         gone = set(service.claiming)
     own = _first_of(service, kind, WIDTH)
-    if not own:
+    copies = [] if own or kind is RunType.SUBMIT else _rejudged(service, WIDTH)
+    if not own and not copies:
         return None
     slots, versions = free_slots(service)
-    return Look(kind, Lines(slots, own, _arrivals(service, kind, own, slots)), versions, gone)
+    if own:
+        return Look(kind, Lines(slots, own, _arrivals(service, kind, own, slots)), versions, gone)
+    mine = [] if _first_of(service, RunType.SUBMIT, 1) else copies  # else they wait, and their ticket with them
+    return Look(kind, Lines(slots, mine, {}), versions, gone)
+
+
+def _rejudged(service: Service, width: int) -> list[Waiting]:
+    """The first of the third line, which visits of `run` serve where nobody else waits."""
+    found = service.store.find(records.rejudged_line(width, select=records.WAITING))
+    return [records.waiting_of(document) for document in found]
 
 
 def _first_of(service: Service, kind: RunType, width: int) -> list[Waiting]:
@@ -138,7 +148,7 @@ def _taking(service: Service, slot: Slot, version: object, waiting: Waiting) -> 
         slot.leased(now, service.rules.lease, service.rules.margin),
         owner=owner,
         submission_id=submission.submission_id,
-        last_kind=submission.run_type,
+        last_kind=slot.last_kind if submission.is_copy else submission.run_type,
     )
     started = replace(
         submission,
@@ -194,7 +204,7 @@ def after_abandoned(service: Service, submission: Submission) -> None:
     """Tell of it, and give it a ticket: the one it came with may be used up."""
     log("warning", "judging_abandoned", "A judging was abandoned.", submission, judgings=submission.judgings)
     if submission.status is Status.QUEUED:
-        tickets.issue(service, submission.run_type, submission.submission_id)
+        tickets.issue(service, submission.queue, submission.submission_id)
 
 
 def close(service: Service, lease: Lease, after: Submission, *, go_on: bool) -> Lease | None:
@@ -254,11 +264,14 @@ def _choose_next(service: Service, lease: Lease, width: int) -> Waiting | None:
     The first of the line, if no other visit of this process is about to take it. The head is everybody's choice, so
     after a collision it is any of the first few: each rival holds a slot, so those are all about to be taken.
     """
-    kind, slot = lease.submission.run_type, lease.slot
+    kind, slot = lease.submission.queue, lease.slot
     own = _first_of(service, kind, width)
+    arrivals = _arrivals(service, kind, own, [slot]) if own else {}
+    if not own and kind is RunType.RUN and not _first_of(service, RunType.SUBMIT, 1):
+        own = _rejudged(service, width)
     if slot.retired or not own:
         return None
-    lines = Lines([slot], own, _arrivals(service, kind, own, [slot]))
+    lines = Lines([slot], own, arrivals)
     if not may_go_on(kind, slot, lines, service.clock.now(), timedelta(seconds=service.rules.run_max_wait)):
         return None
     with service.lock:

@@ -14,13 +14,16 @@ from functions.domain.breaker import Breaker, State
 from functions.domain.exam import Attempt, Exam, LastTurn
 from functions.domain.line import Slot, Waiting
 from functions.domain.question import Limits, Question, TestCase, Validator
+from functions.domain.rejudging import Compared, Rejudging, Stage, original_id
 from functions.domain.scoring import Group, Scored
-from functions.domain.submission import RunType, Status, Submission
+from functions.domain.submission import COPY_OF, Outcome, RunType, Status, Submission
 from functions.domain.verdict import TestResult, Verdict
 from functions.ports import Condition, Document, Fields, Query, ServerTime
 
-SUBMISSIONS, SLOTS, EXAMS, ATTEMPTS, QUESTIONS, TESTS, PACKAGES, CONTROL = (
+SUBMISSIONS, REJUDGED, REJUDGINGS, SLOTS, EXAMS, ATTEMPTS, QUESTIONS, TESTS, PACKAGES, CONTROL = (
     "submissions",
+    "rejudged",
+    "rejudgings",
     "slots",
     "exams",
     "attempts",
@@ -35,6 +38,7 @@ INDEXES: tuple[tuple[str, tuple[tuple[str, bool], ...]], ...] = (
     (SUBMISSIONS, (("status", False), ("run_type", False), ("turn_at", False))),
     (SUBMISSIONS, (("status", False), ("run_type", False), ("finished_at", True))),
     (SUBMISSIONS, (("attempt_id", False), ("created_at", True))),
+    (REJUDGED, (("status", False), ("turn_at", False))),
 )
 
 BREAKER_PATH = f"{CONTROL}/judge"
@@ -54,12 +58,23 @@ def line(kind: RunType, limit: int | None = None, select: tuple[str, ...] | None
     return Query(SUBMISSIONS, queued(kind), order_by=order_by, limit=limit, select=select)
 
 
+def rejudged_line(limit: int, select: tuple[str, ...] | None = None) -> Query:
+    """The first ``limit`` of the third line, in the order in which they are taken."""
+    where: tuple[Condition, ...] = (("status", "==", str(Status.QUEUED)),)
+    return Query(REJUDGED, where, order_by=(("turn_at", False),), limit=limit, select=select)
+
+
 def submission_path(submission_id: str) -> str:
-    return f"{SUBMISSIONS}/{submission_id}"
+    """Copies that are judged again lie apart: no position, wait, score or list has to leave them out."""
+    return f"{REJUDGED if COPY_OF in submission_id else SUBMISSIONS}/{submission_id}"
 
 
 def slot_path(number: int) -> str:
     return f"{SLOTS}/{number}"
+
+
+REJUDGING_ONLY = ("rejudging_id", "before")
+"""Fields that most submissions do not have."""
 
 
 def submission_fields(submission: Submission) -> dict[str, Any]:
@@ -73,7 +88,9 @@ def _submission_content(submission: Submission) -> dict[str, Any]:
         {key: _plain(value) for key, value in asdict(result).items() if value is not None}
         for result in submission.results
     ]
-    return {key: _plain(value) for key, value in record.items()}
+    if submission.before is not None:
+        record["before"] = asdict(submission.before)
+    return {key: _plain(value) for key, value in record.items() if value is not None or key not in REJUDGING_ONLY}
 
 
 def submission_changes(before: Submission, after: Submission) -> dict[str, Any]:
@@ -82,7 +99,7 @@ def submission_changes(before: Submission, after: Submission) -> dict[str, Any]:
     ``changed_at`` is when it last came into the line or left it: by it `functions.standing` follows the line.
     """
     old, new = _submission_content(before), _submission_content(after)
-    changes = {key: value for key, value in new.items() if old[key] != value}
+    changes = {key: value for key, value in new.items() if key not in old or old[key] != value}
     if Status.QUEUED in (before.status, after.status):
         changes["changed_at"] = ServerTime.NOW
     return changes
@@ -97,7 +114,45 @@ def submission_of(document: Document) -> Submission:
     record["results"] = tuple(
         TestResult(**{**result, "verdict": Verdict(result["verdict"])}) for result in record["results"]
     )
+    if "before" in record:
+        record["before"] = outcome_of(record["before"])
     return Submission(submission_id=document.document_id, **record)
+
+
+def outcome_of(record: Fields) -> Outcome:
+    verdict = record["verdict"]
+    return Outcome(None if verdict is None else Verdict(verdict), record["score"])
+
+
+COMPARED = ("attempt_id", "question_id", "student", "status", "before", "verdict", "score")
+"""The fields that ``compared_of`` needs."""
+
+
+def compared_of(document: Document) -> Compared:
+    record = dict(document.fields)
+    return Compared(
+        submission_id=original_id(document.document_id),
+        attempt_id=record["attempt_id"],
+        question_id=record["question_id"],
+        student=record["student"],
+        status=Status(record["status"]),
+        before=outcome_of(record["before"]),
+        after=outcome_of(record),
+    )
+
+
+def rejudging_path(rejudging_id: str) -> str:
+    return f"{REJUDGINGS}/{rejudging_id}"
+
+
+def rejudging_fields(rejudging: Rejudging) -> dict[str, Any]:
+    record = asdict(rejudging)
+    del record["rejudging_id"]
+    return {**record, "stage": str(rejudging.stage)}
+
+
+def rejudging_of(document: Document) -> Rejudging:
+    return Rejudging(document.document_id, **{**document.fields, "stage": Stage(document.fields["stage"])})
 
 
 WAITING = ("attempt_id", "created_at", "judgings")

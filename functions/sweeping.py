@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import asdict, dataclass
 
 from functions import breaker, records
@@ -10,7 +11,7 @@ from functions.domain.breaker import State
 from functions.domain.line import Slot
 from functions.domain.submission import Status, Submission
 from functions.logs import log
-from functions.ports import Conflict, Query, Update
+from functions.ports import Condition, Conflict, Query, Update
 from functions.service import Service
 from functions.slots import read_slots
 
@@ -72,9 +73,10 @@ def _free_expired(service: Service, slot: Slot, version: object) -> Submission |
 def _put_back_orphans(service: Service, slots: list[Slot]) -> list[Submission]:
     """Submissions in `processing` that no slot names. No batch of ours leaves one; a restored backup may."""
     named = {slot.owner for slot in slots if slot.owner is not None}
-    processing = Query(records.SUBMISSIONS, (("status", "==", str(Status.PROCESSING)),), limit=MOST_ORPHANS)
+    where: tuple[Condition, ...] = (("status", "==", str(Status.PROCESSING)),)
+    both = (Query(collection, where, limit=MOST_ORPHANS) for collection in (records.SUBMISSIONS, records.REJUDGED))
     found = []
-    for document in service.store.find(processing):
+    for document in itertools.chain.from_iterable(map(service.store.find, both)):
         submission = records.submission_of(document)
         if submission.owner in named or submission.started_at is None:
             continue

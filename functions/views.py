@@ -14,7 +14,7 @@ from functions.domain.exam import Exam, window
 from functions.domain.line import wait_estimate
 from functions.domain.outcome import SHOWN_CHARACTERS, cut
 from functions.domain.scoring import Scored, counting
-from functions.domain.submission import RunType, Status, Submission
+from functions.domain.submission import COPY_OF, RunType, Status, Submission
 from functions.errors import Refusal, not_found
 from functions.keeping import keep
 from functions.ports import Caller, Condition, Query, Unavailable
@@ -46,7 +46,7 @@ JUDGE_AWAY = "The judge is not answering. Your submission is safe and will be ju
 
 def owned(service: Service, caller: Caller, submission_id: str) -> tuple[Submission, object]:
     """The caller's own submission (staff: anybody's) and its version. Raises Refusal(404), for somebody else's too."""
-    document = service.store.get(records.submission_path(submission_id))[0]
+    document = None if COPY_OF in submission_id else service.store.get(records.submission_path(submission_id))[0]
     if document is None:
         raise not_found("submission")
     submission = records.submission_of(document)

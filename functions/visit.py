@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from enum import Enum
 
-from functions import breaker, tickets
+from functions import breaker, records, tickets
 from functions.asking import JudgeAway, Stopped
 from functions.claims import after_abandoned, claim, close, look
 from functions.domain import retry
@@ -30,18 +30,29 @@ class End(Enum):
 
 
 def visit(service: Service, gate: Gate, kind: RunType) -> End:
-    """Serve one queue's line. Raises Unavailable where the store is away: what is held then expires by itself."""
+    """Serve one queue's line. Raises Unavailable where the store is away: what is held then expires by itself.
+
+    Copies that are judged again have no tickets of their own: who leaves some behind issues one for the others.
+    """
+    served: list[Submission] = []
+    end = _serve(service, gate, kind, served)
+    if any(each.is_copy for each in served):
+        for left in service.store.find(records.rejudged_line(1, select=("run_type",))):
+            tickets.issue(service, RunType.RUN, left.document_id)
+    return end
+
+
+def _serve(service: Service, gate: Gate, kind: RunType, served: list[Submission]) -> End:
     begun = service.clock.monotonic()
-    ended = 0
 
     def may_go_on() -> bool:
         in_budget = service.clock.monotonic() - begun < service.rules.visit_budget
         return in_budget and not service.draining.begun and not _is_paused(service, kind, begun)
 
-    while not ended or may_go_on():
-        taken = _wait_for_slot(service, gate, kind, begun, may_wait=not ended)
+    while not served or may_go_on():
+        taken = _wait_for_slot(service, gate, kind, begun, may_wait=not served)
         if isinstance(taken, End):
-            return End.JUDGED if ended else taken
+            return End.JUDGED if served else taken
         lease: Lease | None = taken
         while lease is not None:
             try:
@@ -57,13 +68,13 @@ def visit(service: Service, gate: Gate, kind: RunType) -> End:
                 break
             if following is None:
                 gate.open()
-            if away and not ended:
+            if away and not served:
                 return End.JUDGE_AWAY  # this ticket is not used up: Cloud Tasks brings it again
             if away:
                 tickets.issue(service, kind, after.submission_id)
                 return End.JUDGED
             _tell(service, after)
-            ended += 1
+            served.append(after)
             lease = following
     return End.JUDGED
 
@@ -135,6 +146,7 @@ def _tell(service: Service, after: Submission) -> None:
     if after.status is Status.COMPLETED:
         log("info", "judged", "A submission was judged.", after, verdict=str(after.verdict), judgings=after.judgings)
     elif after.status is Status.FAILED:
-        log("error", "submission_failed", "A submission could not be judged.", after, judgings=after.judgings)
+        level, action = ("warning", "rejudging_failed") if after.is_copy else ("error", "submission_failed")
+        log(level, action, "A submission could not be judged.", after, judgings=after.judgings)
     else:
         after_abandoned(service, after)

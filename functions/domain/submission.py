@@ -32,6 +32,18 @@ class Status(StrEnum):
         return self not in (Status.QUEUED, Status.PROCESSING)
 
 
+COPY_OF = ":"
+"""The id of a rejudging's copy: the rejudging's, this, the submission's. No other id has it."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came out, as far as marks are concerned."""
+
+    verdict: Verdict | None
+    score: int | None
+
+
 @dataclass(frozen=True)
 class Submission:
     submission_id: str
@@ -64,6 +76,24 @@ class Submission:
     compile_output: str | None = None
     failure: str | None = None
     """Why we could not judge it, for staff. Never anything of a hidden test."""
+    rejudging_id: str | None = None
+    """Of a copy: the rejudging that it was made for. Of a student's: the one whose result it bears."""
+    before: Outcome | None = None
+    """Of a copy: what stood when it was made."""
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether this is a rejudging's copy, in a line of its own, and not what a student sent."""
+        return COPY_OF in self.submission_id
+
+    @property
+    def queue(self) -> RunType:
+        """The queue whose visits judge it."""
+        return RunType.RUN if self.is_copy else self.run_type
+
+    @property
+    def outcome(self) -> Outcome:
+        return Outcome(self.verdict, self.score)
 
     @property
     def custom_input(self) -> bool:

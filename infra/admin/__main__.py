@@ -10,6 +10,7 @@ import click
 
 from functions.domain.languages import BY_EXTENSION
 from infra.admin.context import Commands, Context, fail
+from infra.admin.rejudging import rejudge
 
 if TYPE_CHECKING:
     from functions.service import Service
@@ -457,6 +458,8 @@ def capacity(students: int, tests: int, service: float, within: float, concurren
 
     capacity.show(capacity.ExamEnd(students, tests, service, within), concurrent)
 
+
+cli.add_command(rejudge)
 
 if __name__ == "__main__":
     cli(prog_name="python -m infra.admin")

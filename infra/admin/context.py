@@ -40,6 +40,7 @@ def _foreseeable() -> tuple[type[Exception], ...]:
     from google.api_core.exceptions import GoogleAPICallError
     from google.auth.exceptions import GoogleAuthError
 
+    from functions.errors import Refusal
     from functions.ports import PortError
     from infra.admin.client import Refused
     from infra.admin.operations import OperationError
@@ -48,7 +49,7 @@ def _foreseeable() -> tuple[type[Exception], ...]:
     from infra.settings import SettingsError
 
     google: tuple[type[Exception], ...] = (GoogleAPICallError, GoogleAuthError)  # no permission, no credentials
-    return PortError, Refused, OperationError, WrongVariable, CannotMint, SettingsError, OSError, *google
+    return PortError, Refusal, Refused, OperationError, WrongVariable, CannotMint, SettingsError, OSError, *google
 
 
 @dataclass(frozen=True)

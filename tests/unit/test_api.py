@@ -17,7 +17,7 @@ from functions.domain.verdict import Ending, Execution
 from functions.gate import Gate
 from functions.ports import Caller, InvalidToken, Put, Unavailable
 from functions.visit import visit
-from tests.fakes import NOON, World
+from tests.fakes import NOON, World, echo
 
 BODY = {
     "attempt_id": "attempt-alice",
@@ -367,6 +367,12 @@ def test_the_openapi_document_describes_every_route(client: Any) -> None:
         ("GET", "/questions/{question_id}"),
         ("GET", "/languages"),
         ("GET", "/health"),
+        ("POST", "/submissions/{submission_id}/rejudge"),
+        ("GET", "/rejudgings"),
+        ("POST", "/rejudgings"),
+        ("GET", "/rejudgings/{rejudging_id}"),
+        ("POST", "/rejudgings/{rejudging_id}/apply"),
+        ("POST", "/rejudgings/{rejudging_id}/cancel"),
     }
     assert "application/problem+json" in document["paths"]["/"]["post"]["responses"]["422"]["content"]
     open_to_all = {
@@ -394,3 +400,100 @@ def test_only_listed_origins_may_read(client: Any) -> None:
 def test_a_request_id_is_kept_unless_it_is_nonsense(client: Any) -> None:
     assert client.get("/health", headers={"X-Request-Id": "abc-1"}).headers["X-Request-Id"] == "abc-1"
     assert client.get("/health", headers={"X-Request-Id": "a b<"}).headers["X-Request-Id"] != "a b<"
+
+
+# Rejudging, for staff.
+
+
+def post_to(client: Any, path: str, body: object = None, token: str = "teacher") -> Any:
+    sent = {} if body is None else {"data": json.dumps(body), "content_type": "application/json"}
+    return client.post(path, headers={"Authorization": f"Bearer {token}"}, **sent)
+
+
+def test_a_set_is_rejudged_compared_and_applied(client: Any, world: World) -> None:
+    world.judge.run = lambda program: Execution(Ending.WELL, stdout=b"no")
+    submission_id = post(client).json["submission_id"]
+    judge_everything(world)
+    world.judge.run = echo
+    started = post_to(client, "/rejudgings", {"filter": {"question_id": "echo", "verdict": "wrong_answer"}})
+    assert started.status_code == 202
+    rejudging = started.json
+    assert started.headers["Location"] == f"/rejudgings/{rejudging['rejudging_id']}"
+    assert rejudging["filter"] == {"question_id": "echo", "verdict": "wrong_answer"}
+    assert (rejudging["stage"], rejudging["created_by"], rejudging["statuses"]) == ("judging", "teacher", {"queued": 1})
+    path = f"/rejudgings/{rejudging['rejudging_id']}"
+    assert_problem(post_to(client, f"{path}/apply"), 409)
+    judge_everything(world)
+    assert get(client, f"/submissions/{submission_id}").json["score"] == 0  # what stands, stands
+    assert get(client, path, "teacher").json["differences"] == [
+        {
+            "submission_id": submission_id,
+            "attempt_id": "attempt-alice",
+            "question_id": "echo",
+            "student": "alice",
+            "before": {"verdict": "wrong_answer", "score": 0},
+            "after": {"verdict": "accepted", "score": 100},
+        }
+    ]
+    applied = post_to(client, f"{path}/apply")
+    assert (applied.status_code, applied.json["stage"], applied.json["closed_by"]) == (200, "applied", "teacher")
+    assert get(client, f"/submissions/{submission_id}").json["score"] == 100
+    assert get(client, "/attempts/attempt-alice").json["scores"][0]["score"] == 100
+    assert [each["rejudging_id"] for each in get(client, "/rejudgings", "teacher").json] == [rejudging["rejudging_id"]]
+    assert_problem(post_to(client, f"{path}/cancel"), 409)
+
+
+def test_one_is_rejudged_and_forgotten(client: Any, world: World) -> None:
+    submission_id = post(client).json["submission_id"]
+    assert_problem(post_to(client, f"/submissions/{submission_id}/rejudge"), 409)  # not judged yet
+    judge_everything(world)
+    path = post_to(client, f"/submissions/{submission_id}/rejudge").headers["Location"]
+    cancelled = post_to(client, f"{path}/cancel").json
+    assert (cancelled["stage"], cancelled["statuses"]) == ("cancelled", {"cancelled": 1})
+    assert_problem(post_to(client, f"{path}/apply"), 409)
+
+
+def test_rejudging_is_for_staff(client: Any, world: World) -> None:
+    submission_id = post(client).json["submission_id"]
+    judge_everything(world)
+    path = post_to(client, f"/submissions/{submission_id}/rejudge").headers["Location"]
+    judge_everything(world)
+    for method, each in (
+        ("get", "/rejudgings"),
+        ("get", path),
+        ("post", f"{path}/apply"),
+        ("post", f"{path}/cancel"),
+        ("post", "/rejudgings"),
+        ("post", f"/submissions/{submission_id}/rejudge"),
+    ):
+        answer = getattr(client, method)(each, headers={"Authorization": "Bearer alice"})
+        assert_problem(answer, 403)
+        assert_problem(getattr(client, method)(each), 401)
+    copy = f"{path.removeprefix('/rejudgings/')}:{submission_id}"
+    for token in ("alice", "teacher"):
+        assert_problem(get(client, f"/submissions/{copy}", token), 404)  # its result does not count (yet)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "fields"),
+    [
+        ({}, 422, ["filter"]),
+        ({"filter": {}}, 422, []),
+        ({"filter": {"student": "x"}}, 422, ["filter.student"]),
+        ({"filter": {"verdict": "fine"}}, 422, ["filter.verdict"]),
+        ({"filter": {"question_id": "a/b"}}, 422, ["filter.question_id"]),
+        ({"filter": {"question_id": "echo"}}, 422, []),  # none
+        ([], 422, ["body"]),
+        (None, 415, []),
+    ],
+)
+def test_a_rejudging_of_nothing_or_everything_is_refused(
+    client: Any, body: object, status: int, fields: list[str]
+) -> None:
+    assert_problem(post_to(client, "/rejudgings", body), status, *fields)
+
+
+def test_an_unknown_rejudging_is_not_found(client: Any) -> None:
+    assert_problem(get(client, "/rejudgings/nope", "teacher"), 404)
+    assert_problem(post_to(client, "/rejudgings/nope/apply"), 404)
+    assert_problem(post_to(client, "/submissions/nope/rejudge"), 404)
