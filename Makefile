@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test check check-terraform bench-line faults format lock clean
+.PHONY: help install run test check check-terraform bench-line bench-judge both-ways faults format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -25,6 +25,12 @@ test: .venv/installed ## Run every test suite, on its own stack and free ports
 
 bench-line: .venv/installed ## Measure how well the line is served: busy slots, waits, estimates (5 minutes)
 	@$(BIN)/python -m tests.bench.line
+
+bench-judge: .venv/installed ## Measure compiling once and the calls to the judge (2 minutes; JUDGE0_URL: there)
+	@$(BIN)/python -m tests.bench.judge
+
+both-ways: .venv/installed ## Judge every sample submission compiled once and with each test (10 minutes)
+	@JUDGING_FULL=1 $(BIN)/python -m pytest tests/runner/test_both_ways.py
 
 faults: .venv/installed ## Break things on purpose, in full (10 minutes; `make test` plays a short form)
 	@FAULTS_FULL=1 $(BIN)/python -m pytest -m "long or not long" -s tests/faults

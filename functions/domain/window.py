@@ -21,7 +21,7 @@ LONGEST_POLL_SECONDS = 0.5
 POLL_SHARE = 1 / 4
 """The pause between two polls as a share of the time waited so far: a long test costs few calls, and what is finished
 is seen after an eighth more of its time on average."""
-TOGETHER_SHARE = 1 / 8
+TOGETHER_SHARE = 1 / 4
 """Tests that are due within so much of a test's time are asked for, and replaced, in one call each."""
 RECENT = 3
 """The next test is expected to take as long as the shortest of so many before it."""
