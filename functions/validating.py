@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from functions.asking import ask
 from functions.domain.checkers import Difference
 from functions.domain.question import VALIDATOR_LIMITS, Question, TestCase, Validator
 from functions.domain.verdict import Ending, Execution
@@ -53,6 +54,9 @@ def _program(validator: Validator, test: TestCase, output: bytes) -> Program:
 
 def _run(service: Service, lease: Lease, question: Question, programs: Sequence[Program]) -> Mapping[int, Execution]:
     """Compiled once for this process, not for each submission, where its language and the host allow it."""
+    known = ask(service, lease, service.judge.languages)
+    if programs[0].language not in {language.name for language in known}:
+        raise QuestionDamaged(f"its output validator is in {programs[0].language}, which the judge does not have")
     key = f"{question.question_id}@{question.version}"
     if key not in service.validator_builds:
         built = build(service, lease, programs[0])

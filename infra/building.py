@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 EXECUTABLE, MULTI_FILE = 44, 89
 """Judge0's ids of "Executable" and "Multi-file program"."""
-MOST_BUILD_BYTES = 2_000_000
+MOST_BUILD_BYTES = 1_000_000
 """Every test's request carries the build: beyond this compiling with each test costs less."""
 MOST_CLASSES = 200
 COMPILE_MAXIMA = {"cpu_time_limit": 15, "wall_time_limit": 20, "memory_limit": 512_000, "max_file_size": 4096}

@@ -27,9 +27,7 @@ def explain(execution: Execution, limits: Limits, difference: Difference | None)
         case Ending.WELL:
             return None if difference is None else _differs(difference)
         case Ending.TIME_LIMIT if execution.time_seconds is not None and execution.time_seconds < limits.cpu_seconds:
-            return (
-                f"Still running after {limits.wall_seconds:g} s. Waiting counts too: is it reading more than there is?"
-            )
+            return f"Still running after {limits.wall_seconds:g} s, though it computed little: does it sleep or wait?"
         case Ending.TIME_LIMIT:
             return f"Still running after {limits.cpu_seconds:g} s of processor time."
         case Ending.MEMORY_LIMIT:

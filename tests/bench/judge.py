@@ -83,9 +83,7 @@ def question(tests: int) -> Question:
 def measure(host: Judge, tests: int, language: str, source: str, *, once: bool) -> Measured:
     counted = Counted(host, compiles_once=once)
     begun = time.monotonic()
-    judged = judged_at(
-        counted, question(tests), language, source, rules=Rules(batch_size=BATCH_SIZE, lease_seconds=60.0)
-    )
+    judged = judged_at(counted, question(tests), language, source, rules=Rules(batch_size=BATCH_SIZE))
     seconds = time.monotonic() - begun
     if judged.verdict is not Verdict.ACCEPTED:
         sys.exit(f"{language}: {judged.verdict}: {judged.compile_output or judged.results}")

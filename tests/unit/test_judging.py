@@ -213,6 +213,12 @@ def test_a_validator_that_does_not_compile_is_our_fault(world: World) -> None:
     assert submission.status is Status.FAILED
 
 
+def test_a_validator_in_a_language_that_the_judge_lacks_is_our_fault(world: World) -> None:
+    world.judge.names = ("python",)
+    submission = judged(world, validated())
+    assert "its output validator is in cpp, which the judge does not have" in (submission.failure or "")
+
+
 # What is stored.
 
 
