@@ -78,7 +78,7 @@ class FakeJudge:
         self.calls: list[str] = []
         self.batches: list[int] = []
         self.most_at_once = 0
-        self.names = ("cpp", "python")
+        self.names: tuple[str, ...] = ("cpp", "python")
         self.compiled: tuple[str, ...] = ()
         """The languages that it can compile once."""
         self._at_work: dict[str, tuple[float, Execution]] = {}
