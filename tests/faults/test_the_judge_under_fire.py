@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from functions import asking, breaker, judging
+from functions import asking, breaker, running
 from functions.domain.breaker import State
 from functions.domain.question import Limits
 from functions.domain.submission import RunType, Status, Submission
@@ -48,7 +48,7 @@ def proxy(scripted_url: str) -> Iterator[Proxy]:
 @pytest.fixture
 def world(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """A service on real time whose judge is behind the proxy; budgets are short, so that a test is."""
-    monkeypatch.setattr(judging, "QUEUED_AT_JUDGE_SECONDS", DEADLINE_SECONDS - Limits().wall_seconds)
+    monkeypatch.setattr(running, "QUEUED_AT_JUDGE_SECONDS", DEADLINE_SECONDS - Limits().wall_seconds)
     monkeypatch.setattr(asking, "BUDGET_SECONDS", 1.5)
     store, judge = SQLiteDocumentStore(":memory:"), Judge0Judge(proxy.url, {}, timeout=CALL_SECONDS)
     made = make_world(store, judge_timeout=CALL_SECONDS, lease_seconds=6.0, max_judgings=2)
