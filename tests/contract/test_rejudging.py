@@ -13,7 +13,7 @@ from functions.domain.submission import Outcome, RunType, Status, Submission
 from functions.domain.verdict import Ending, Execution, Verdict
 from functions.errors import Refusal
 from functions.gate import Gate
-from functions.ports import Conflict, DocumentStore, Unavailable, Write
+from functions.ports import Conflict, DocumentStore, Unavailable, Update, Write
 from functions.questions import put_question
 from functions.slots import read_slots
 from functions.standing import Standing
@@ -144,7 +144,6 @@ def test_a_dead_workers_copy_is_put_back_and_gets_a_ticket_on_run(world: World) 
     lease = claim(world.service, seen)
     assert lease is not None
     assert lease.submission.is_copy
-    assert {slot.last_kind for slot in read_slots(world.service)[0]} == {None, RunType.SUBMIT}
     world.tickets.tickets.clear()
     world.clock.seconds += 100
     assert sweep(world.service).put_back == 1
@@ -152,6 +151,30 @@ def test_a_dead_workers_copy_is_put_back_and_gets_a_ticket_on_run(world: World) 
     world.clock.seconds += 61
     assert visit_line(world) is End.JUDGED
     assert [each.status for each in rejudging.compared(world.service, _only(world))] == [Status.COMPLETED]
+
+
+def test_a_copy_that_no_slot_names_is_put_back(world: World) -> None:
+    judged(world, 1)
+    start(world)
+    seen = look(world.service, RunType.RUN)
+    assert seen is not None
+    lease = claim(world.service, seen)
+    assert lease is not None
+    slot = lease.slot.released(world.clock.now())
+    world.store.commit(Update(records.slot_path(slot.number), records.lease_fields(slot)))  # as in an old backup
+    world.clock.seconds += 100
+    assert sweep(world.service).put_back == 1
+
+
+def test_whose_turn_a_slot_is_next_does_not_change_by_them(open_store: StoreFactory) -> None:
+    world = make_world(open_store(), max_concurrent_submissions=1)
+    judged(world, 1)
+    world.submit(RunType.RUN)
+    visit_line(world)
+    start(world)
+    visit_line(world)
+    assert rejudging.compared(world.service, _only(world))[0].status is Status.COMPLETED
+    assert [slot.last_kind for slot in read_slots(world.service)[0]] == [RunType.RUN]
 
 
 def test_the_sweep_issues_the_tickets_that_were_lost(world: World) -> None:
@@ -171,8 +194,6 @@ def test_what_cannot_be_judged_keeps_what_it_has(world: World) -> None:
     document = world.store.get(path)[0]
     assert document is not None
     copy = records.submission_of(document)
-    from functions.ports import Update
-
     world.store.commit(Update(path, records.submission_changes(copy, replace(copy, status=Status.FAILED)), None))
     visit_line(world)
     rejudging.apply(world.service, "teacher", identifier)

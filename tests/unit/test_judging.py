@@ -57,8 +57,14 @@ def test_one_test_is_compiled_with_its_run(world: World) -> None:
 
 def test_a_build_that_cannot_be_started_is_forgotten_and_nothing_of_its_runs_is_kept(world: World) -> None:
     world.judge.compiled = ("cpp",)
-    not_started = Execution(Ending.RUNTIME_ERROR, exit_code=126)
-    world.judge.run = lambda program: not_started if program.step is Step.RUN else echo(program)
+
+    def run(program: Program) -> Execution:
+        if program.step is not Step.RUN:
+            return echo(program)
+        first = program.stdin == b"1\n"
+        return Execution(Ending.RUNTIME_ERROR, exit_code=126) if first else Execution(Ending.WELL, stdout=b"other")
+
+    world.judge.run = run
     assert judged(world, question(), language="cpp").verdict is Verdict.ACCEPTED
 
 

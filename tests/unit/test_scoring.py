@@ -40,13 +40,19 @@ def test_tests_may_weigh_differently_and_points_are_scaled() -> None:
     assert score(10, weighted, {0: False, 1: True, 2: False}) == 8  # 7.5
 
 
+def test_a_half_is_rounded_up_though_its_float_is_a_little_less() -> None:
+    thirds = Group("sum", ((0, 0.7), (1, 0.7), (2, 0.7), (3, 0.7)))
+    assert score(10, thirds, {0: True, 1: True, 2: True, 3: False}) == 8  # 7.5
+
+
 def test_tests_are_settled_only_where_their_group_can_score_nothing_else() -> None:
     assert THIRTY_AND_SEVENTY.settled({}) == set()
     assert THIRTY_AND_SEVENTY.settled({0: True, 2: True}) == set()
     assert THIRTY_AND_SEVENTY.settled({2: False}) == {2, 3}
     assert THIRTY_AND_SEVENTY.settled({0: False, 3: False}) == {0, 1, 2, 3}
     assert equal_points(4).settled({0: False, 1: False}) == set()  # each still counts
-    assert Group("sum", ((0, 0.0), (1, 0.0), (2, 1.0))).settled({}) == set()  # what counts nothing is still shown
+    nothing = Group("sum", ((1, 0.0), (2, 0.0)))
+    assert Group("sum", ((0, 1.0),), (nothing,)).settled({}) == set()  # what counts nothing is still shown
 
 
 def groups(indices: list[int]) -> st.SearchStrategy[Group]:

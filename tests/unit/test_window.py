@@ -135,6 +135,15 @@ def test_what_is_skipped_is_not_sent_and_what_is_there_is_awaited() -> None:
     assert set(window.done) == {0, 1, 4}
 
 
+def test_tests_that_are_due_together_are_asked_for_in_one_call() -> None:
+    window = Window(total=4, size=3, deadline_seconds=10)
+    window.sent(0, "t0", 0.0)
+    window.polled("t0", Execution(Ending.WELL, wall_seconds=0.4), now=0.4)  # so long does one take, and no longer
+    for index, sent_at in ((1, 1.0), (2, 1.05), (3, 1.3)):
+        window.sent(index, f"t{index}", sent_at)
+    assert window.pause(1.3) == pytest.approx(0.15)  # for the first two; the third is another call
+
+
 def play(seconds: list[float], size: int, workers: int, overhead: float = 0.05) -> tuple[int, int, float, float]:
     """(creates, polls, when it was over, when it could have been) at a judge with so many workers."""
     window = Window(len(seconds), size, deadline_seconds=60)
