@@ -29,7 +29,7 @@ bench-line: .venv/installed ## Measure how well the line is served: busy slots, 
 bench-judge: .venv/installed ## Measure compiling once and the calls to the judge (2 minutes; JUDGE0_URL: there)
 	@$(BIN)/python -m tests.bench.judge
 
-both-ways: .venv/installed ## Judge every sample submission compiled once and with each test (10 minutes)
+both-ways: .venv/installed ## Judge every sample submission compiled once and with each test (5 minutes)
 	@JUDGING_FULL=1 $(BIN)/python -m pytest tests/runner/test_both_ways.py
 
 faults: .venv/installed ## Break things on purpose, in full (10 minutes; `make test` plays a short form)
