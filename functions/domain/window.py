@@ -10,6 +10,7 @@ import math
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from statistics import median_low
 
 from functions.domain.verdict import Ending, Execution
 
@@ -24,7 +25,7 @@ is seen after an eighth more of its time on average."""
 TOGETHER_SHARE = 1 / 4
 """Tests that are due within so much of a test's time are asked for, and replaced, in one call each."""
 RECENT = 3
-"""The next test is expected to take as long as the shortest of so many before it."""
+"""The next test is expected to take as long as the middle one of so many before it."""
 IMPATIENCE = 0.8
 """What was done when it was first asked for may have been done long before: the next one is asked for earlier."""
 
@@ -144,7 +145,7 @@ class Window:
         Once the first test is done the others are asked for when they are due; before, and for those that are late,
         after a share of the time waited so far.
         """
-        expected = self._overhead + min(self._recent, default=0.0)
+        expected = self._overhead + (median_low(self._recent) if self._recent else 0.0)
         left = [_left(now - test.sent_at, expected) for test in self._at_judge.values()]
         first = min(left, default=0.0)
         if math.isfinite(expected):
