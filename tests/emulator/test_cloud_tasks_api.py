@@ -255,7 +255,7 @@ def test_a_body_that_is_no_request_is_a_google_like_error(
     assert answer.json()["error"]["code"] == status
 
 
-@pytest.mark.parametrize("path", ["/", "/v2/projects/p", "/v1/projects/p/locations/l/queues"])
+@pytest.mark.parametrize("path", ["/v3", "/v2/projects/p", "/v1/projects/p/locations/l/queues"])
 def test_what_is_no_route_is_not_found(emulator: Emulator, path: str) -> None:
     answer = requests.get(emulator.rest + path, timeout=GIVE_UP_SECONDS)
     assert (answer.status_code, answer.json()["error"]["status"]) == (404, "NOT_FOUND")

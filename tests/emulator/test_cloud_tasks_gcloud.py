@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator.conftest import GIVE_UP_SECONDS, Emulator, QueueMaker, Target
+from tests.emulator.conftest import GIVE_UP_SECONDS, LOCATION, Emulator, QueueMaker, Target
 
 pytestmark = pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed")
 
@@ -29,8 +29,8 @@ def gcloud(emulator: Emulator, tmp_path: Path) -> Gcloud:
         "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "true",
     }
 
-    def run(*arguments: str) -> str:
-        command = ["gcloud", "tasks", *arguments, "--location", "europe-west1"]
+    def run(*arguments: str, located: bool = True) -> str:
+        command = ["gcloud", "tasks", *arguments, *(("--location", "europe-west1") if located else ())]
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=GIVE_UP_SECONDS, check=False
         )
@@ -55,3 +55,50 @@ def test_an_operator_looks_at_pauses_and_resumes_a_queue(
     assert target.arrivals == []
     assert f"Resumed queue [europe-west1/{name}]" in gcloud("queues", "resume", name)
     target.wait_for(1)
+
+
+def test_every_command_of_gcloud_tasks_works(gcloud: Gcloud, emulator: Emulator, target: Target) -> None:
+    gcloud(
+        "queues",
+        "create",
+        "everything",
+        "--max-dispatches-per-second=5",
+        "--max-concurrent-dispatches=2",
+        "--max-attempts=4",
+        "--min-backoff=0.5s",
+        "--http-uri-override=scheme:http,host:127.0.0.1,port:" + target.url.rpartition(":")[2],
+    )
+    name = f"{LOCATION}/queues/everything"
+    gcloud("queues", "update", "everything", "--max-concurrent-dispatches=3")
+    described = json.loads(gcloud("queues", "describe", "everything", "--format", "json"))
+    assert described["rateLimits"]["maxConcurrentDispatches"] == 3
+    assert described["rateLimits"]["maxDispatchesPerSecond"] == 5
+    assert described["retryConfig"]["minBackoff"] == "0.500s"
+    assert "etag" in gcloud("queues", "get-iam-policy", "everything")
+    gcloud("queues", "pause", "everything")
+    gcloud(
+        "create-http-task",
+        "one",
+        "--queue=everything",
+        f"--url={target.url}/one",
+        "--method=PUT",
+        "--body-content={}",
+        "--header=Content-Type:application/json",
+    )
+    assert (
+        json.loads(gcloud("describe", "one", "--queue=everything", "--format", "json"))["name"] == f"{name}/tasks/one"
+    )
+    gcloud("run", "one", "--queue=everything")
+    assert target.wait_for(1)[0].method == "PUT"
+    gcloud("buffer", "--queue=everything")
+    gcloud("buffer", "--queue=everything", "--task-id=mine")
+    gcloud("delete", "mine", "--queue=everything")
+    left = json.loads(gcloud("list", "--queue=everything", "--format", "json"))
+    assert f"{name}/tasks/mine" not in {task["name"] for task in left}
+    gcloud("queues", "purge", "everything")
+    assert json.loads(gcloud("list", "--queue=everything", "--format", "json")) == []
+    gcloud("queues", "resume", "everything")
+    assert "everything" in gcloud("queues", "list")
+    gcloud("queues", "delete", "everything")
+    assert "everything" not in gcloud("queues", "list")
+    assert "europe-west1" in gcloud("locations", "list", located=False)

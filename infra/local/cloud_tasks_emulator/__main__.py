@@ -14,6 +14,7 @@ import click
 from google.cloud import tasks_v2
 
 from infra.local.cloud_tasks_emulator import grpc_server, oidc, rest_server
+from infra.local.cloud_tasks_emulator.beside import Beside
 from infra.local.cloud_tasks_emulator.engine import Engine
 from infra.local.cloud_tasks_emulator.model import RpcCode
 from infra.local.cloud_tasks_emulator.service import CloudTasks, CloudTasksError
@@ -44,14 +45,15 @@ def main(grpc_port: int, rest_port: int, state: str, signing_key: Path | None, q
     engine = Engine(storage, signer)
     engine.load()
     tasks = CloudTasks(engine)
+    operations = {**tasks.operations(), **Beside(tasks, storage).operations()}
     for name in queues:
         _make_queue(tasks, name)
     try:
-        _, rest_port = rest_server.serve(tasks, signer, rest_port)
+        _, rest_port = rest_server.serve(tasks, operations, signer, rest_port)
     except OSError as error:
         _fail(f"--rest-port: 127.0.0.1:{rest_port}: {error.strerror or error}")
     try:
-        grpc, grpc_port = grpc_server.serve(tasks, grpc_port)
+        grpc, grpc_port = grpc_server.serve(operations, grpc_port)
     except OSError as error:
         _fail(f"--grpc-port: 127.0.0.1:{grpc_port}: {error.strerror or error}")
     engine.start()  # last, so that an emulator that cannot start has delivered nothing

@@ -6,6 +6,7 @@ import heapq
 import itertools
 import threading
 import time
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,7 +17,7 @@ import requests
 from google.cloud import tasks_v2
 from requests.structures import CaseInsensitiveDict
 
-from infra.local.cloud_tasks_emulator import model
+from infra.local.cloud_tasks_emulator import model, targets
 from infra.local.cloud_tasks_emulator.model import TaskEntry, TokenBucket
 from infra.local.cloud_tasks_emulator.oidc import Signer
 from infra.local.cloud_tasks_emulator.storage import Storage
@@ -39,11 +40,27 @@ class QueueState:
     message: Any
     bucket: TokenBucket
     tasks: dict[str, TaskEntry] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
+    """Those of the tasks, sorted: a page costs the same however many wait."""
     waiting: list[tuple[float, int, str]] = field(default_factory=list)
     """A heap of (due, arrival, name). An entry whose task is gone, in flight or due at another time is stale."""
     in_flight: int = 0
     replies: deque[float] = field(default_factory=deque)
     """When deliveries of the last minute came to their end."""
+
+    def put(self, entry: TaskEntry) -> None:
+        if entry.name not in self.tasks:
+            insort(self.names, entry.name)
+        self.tasks[entry.name] = entry
+
+    def drop(self, name: str) -> None:
+        if self.tasks.pop(name, None) is not None:
+            del self.names[bisect_left(self.names, name)]
+
+    def clear(self) -> None:
+        self.tasks.clear()
+        self.names.clear()
+        self.waiting.clear()
 
     @property
     def paused(self) -> bool:
@@ -125,15 +142,14 @@ class Engine:
     def delete_queue(self, name: str) -> None:
         with self.changed:
             self._storage.delete_queue(name, self._clock() + NAME_BLOCKED_SECONDS)
-            self.queues.pop(name).tasks.clear()
+            self.queues.pop(name).clear()
 
     def purge(self, name: str) -> None:
         """Drop every task. Those being delivered come to their end, but are not repeated."""
         with self.changed:
             state = self.queues[name]
             self._storage.delete_tasks_of(name, self._clock() + NAME_BLOCKED_SECONDS)
-            state.tasks.clear()
-            state.waiting.clear()
+            state.clear()
 
     def add_task(self, message: Any) -> None:
         """Deliver it at its ``schedule_time``."""
@@ -147,7 +163,7 @@ class Engine:
         """Forget a task; its name stays blocked for a day."""
         with self.changed:
             self._storage.delete_task(entry.name, self._clock() + NAME_BLOCKED_SECONDS)
-            self.queues[entry.queue].tasks.pop(entry.name, None)
+            self.queues[entry.queue].drop(entry.name)
 
     def name_is_blocked(self, name: str) -> bool:
         return self._storage.is_used(name, self._clock())
@@ -164,7 +180,7 @@ class Engine:
         return state
 
     def _enqueue(self, state: QueueState, entry: TaskEntry) -> None:
-        state.tasks[entry.name] = entry
+        state.put(entry)
         heapq.heappush(state.waiting, (entry.due, next(self._arrivals), entry.name))
 
     def _dispatch(self) -> None:
@@ -199,7 +215,8 @@ class Engine:
         entry.in_flight += 1
         state.in_flight += 1
         message = entry.message
-        headers = _headers(entry)
+        request = targets.targeted(message.http_request, state.message.http_target)
+        headers = _headers(entry, request)
         dispatched_at = self._clock()
         message.last_attempt.Clear()
         model.set_timestamp(message.last_attempt.schedule_time, entry.due)
@@ -208,13 +225,18 @@ class Engine:
             model.set_timestamp(message.first_attempt.dispatch_time, dispatched_at)
         message.dispatch_count += 1
         self._storage.put_task(entry)  # so that a delivery repeated after a crash counts as a retry
-        delivery = self._pool.submit(self._deliver, state, entry, headers, run_at)
+        delivery = self._pool.submit(self._deliver, state, entry, request, headers, run_at)
         delivery.add_done_callback(Future.result)  # an error of our own is logged, not swallowed
 
     def _deliver(
-        self, state: QueueState, entry: TaskEntry, headers: CaseInsensitiveDict[str], run_at: float | None
+        self,
+        state: QueueState,
+        entry: TaskEntry,
+        request: Any,
+        headers: CaseInsensitiveDict[str],
+        run_at: float | None,
     ) -> None:
-        answer = self._request(entry.message, headers)
+        answer = self._request(request, headers, model.seconds(entry.message.dispatch_deadline))
         with self.changed:
             entry.in_flight -= 1
             state.in_flight -= 1
@@ -222,10 +244,8 @@ class Engine:
                 self._settle(state, entry, answer, run_at)
                 self.changed.notify_all()
 
-    def _request(self, message: Any, headers: CaseInsensitiveDict[str]) -> Answer:
-        """One HTTP delivery, cancelled when the dispatch deadline is over."""
-        request = message.http_request
-        deadline = model.seconds(message.dispatch_deadline)
+    def _request(self, request: Any, headers: CaseInsensitiveDict[str], deadline: float) -> Answer:
+        """One HTTP delivery, cancelled when the dispatch ``deadline`` (seconds) is over."""
         until = time.monotonic() + deadline
         if request.HasField("oidc_token"):
             audience = request.oidc_token.audience or request.url
@@ -296,12 +316,10 @@ class Engine:
         self._enqueue(state, entry)
 
 
-def _headers(entry: TaskEntry) -> CaseInsensitiveDict[str]:
+def _headers(entry: TaskEntry, request: Any) -> CaseInsensitiveDict[str]:
     """The task's own, and those that Cloud Tasks adds (recorded from the real service)."""
     headers = CaseInsensitiveDict[str](
-        (name, value)
-        for name, value in entry.message.http_request.headers.items()
-        if not name.lower().startswith(RESERVED_HEADERS)
+        (name, value) for name, value in request.headers.items() if not name.lower().startswith(RESERVED_HEADERS)
     )
     headers["User-Agent"] = "Google-Cloud-Tasks"
     headers["X-CloudTasks-QueueName"] = entry.queue.rpartition("/")[2]

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
 
-from infra.local.cloud_tasks_emulator.service import CloudTasks, CloudTasksError
+from infra.local.cloud_tasks_emulator.beside import SERVICE_OF
+from infra.local.cloud_tasks_emulator.service import CloudTasksError, Operation
 
 SERVICE = "google.cloud.tasks.v2.CloudTasks"
 THREADS = 16
 
 
-def serve(tasks: CloudTasks, port: int) -> tuple[grpc.Server, int]:
+def serve(operations: Mapping[str, Operation], port: int) -> tuple[grpc.Server, int]:
     """A started server on 127.0.0.1 and its port. Raises OSError where the port is taken."""
-    handlers = {
-        name: grpc.unary_unary_rpc_method_handler(
-            _answering(operation),
-            request_deserializer=request.FromString,
-            response_serializer=lambda message: message.SerializeToString(),
-        )
-        for name, (operation, request) in tasks.operations().items()
-    }
     server = grpc.server(ThreadPoolExecutor(THREADS), options=[("grpc.so_reuseport", 0)])
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+    for service in {SERVICE, *SERVICE_OF.values()}:
+        own = {name: each for name, each in operations.items() if SERVICE_OF.get(name, SERVICE) == service}
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, _handlers(own)),))
     _require_free(port)
     try:
         bound = server.add_insecure_port(f"127.0.0.1:{port}")
@@ -34,6 +29,17 @@ def serve(tasks: CloudTasks, port: int) -> tuple[grpc.Server, int]:
         raise OSError(str(error)) from error
     server.start()
     return server, bound
+
+
+def _handlers(operations: Mapping[str, Operation]) -> dict[str, grpc.RpcMethodHandler]:
+    return {
+        name: grpc.unary_unary_rpc_method_handler(
+            _answering(operation),
+            request_deserializer=request.FromString,
+            response_serializer=lambda message: message.SerializeToString(),
+        )
+        for name, (operation, request) in operations.items()
+    }
 
 
 def _require_free(port: int) -> None:

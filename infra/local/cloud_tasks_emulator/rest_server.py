@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import socket
 import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from google.protobuf import json_format
@@ -14,8 +17,9 @@ from werkzeug.wrappers import Request, Response
 
 from infra.local.cloud_tasks_emulator.model import RpcCode
 from infra.local.cloud_tasks_emulator.oidc import Signer
-from infra.local.cloud_tasks_emulator.service import CloudTasks, CloudTasksError
+from infra.local.cloud_tasks_emulator.service import CloudTasks, CloudTasksError, Operation
 
+PAGE = Path(__file__).with_name("page.html")
 CERTS_PATH = "/oauth2/v3/certs"
 LOCATION = r"projects/[^/]+/locations/[^/]+"
 QUEUE = rf"{LOCATION}/queues/[^/:]+"
@@ -54,23 +58,40 @@ ROUTES = (
     Route("GET", "name", TASK, "", "GetTask"),
     Route("DELETE", "name", TASK, "", "DeleteTask"),
     Route("POST", "name", TASK, ":run", "RunTask", body="*"),
+    Route("POST", "parent", QUEUE, "/tasks:batchCreate", "BatchCreateTasks", body="*"),
+    Route("POST", "parent", QUEUE, "/tasks:batchDelete", "BatchDeleteTasks", body="*"),
+    Route("POST", "resource", QUEUE, ":getIamPolicy", "GetIamPolicy", body="*"),
+    Route("POST", "resource", QUEUE, ":setIamPolicy", "SetIamPolicy", body="*"),
+    Route("POST", "resource", QUEUE, ":testIamPermissions", "TestIamPermissions", body="*"),
+    Route("GET", "name", f"{LOCATION}/cmekConfig", "", "GetCmekConfig"),
+    Route("PATCH", "cmek_config.name", f"{LOCATION}/cmekConfig", "", "UpdateCmekConfig", body="cmek_config"),
+    Route("GET", "name", f"{LOCATION}/operations/[^/:]+", "", "GetOperation"),
+    Route("GET", "name", LOCATION, "", "GetLocation"),
+    Route("GET", "name", "projects/[^/]+", "/locations", "ListLocations"),
 )
+
+BUFFER = re.compile(rf"/v2/({QUEUE})/tasks(?:/([^/:]*))?:buffer")
+"""No gRPC call: the body is the task's own, of whatever type."""
 
 HTTP_STATUS = {
     RpcCode.INVALID_ARGUMENT: 400,
     RpcCode.NOT_FOUND: 404,
     RpcCode.ALREADY_EXISTS: 409,
+    RpcCode.ABORTED: 409,
+    RpcCode.PERMISSION_DENIED: 403,
 }
 
 
-def serve(tasks: CloudTasks, signer: Signer, port: int) -> tuple[BaseWSGIServer, int]:
+def serve(
+    tasks: CloudTasks, operations: Mapping[str, Operation], signer: Signer, port: int
+) -> tuple[BaseWSGIServer, int]:
     """A started server on 127.0.0.1 and its port. Raises OSError where the port is taken."""
     with socket.socket() as listener:  # werkzeug itself would print its own lines and exit where the port is taken
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))
         listener.listen(socket.SOMAXCONN)
         port = listener.getsockname()[1]
-        api = RestApi(tasks, signer)
+        api = RestApi(tasks, operations, signer)
         server = make_server("127.0.0.1", port, api, threaded=True, request_handler=_Quiet, fd=listener.fileno())
     threading.Thread(target=server.serve_forever, name="rest", daemon=True).start()
     return server, port
@@ -79,23 +100,42 @@ def serve(tasks: CloudTasks, signer: Signer, port: int) -> tuple[BaseWSGIServer,
 class RestApi:
     """A WSGI application."""
 
-    def __init__(self, tasks: CloudTasks, signer: Signer) -> None:
+    def __init__(self, tasks: CloudTasks, operations: Mapping[str, Operation], signer: Signer) -> None:
         self._tasks = tasks
-        self._operations = tasks.operations()
-        self._signer = signer
+        self._operations = operations
+        self._for_people: dict[str, Callable[[], Response]] = {
+            CERTS_PATH: lambda: _json(200, signer.jwks()),
+            "/": lambda: Response(PAGE.read_text(), mimetype="text/html"),
+            "/queues": lambda: _json(200, {"queues": tasks.queues()}),
+        }
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         request = Request(environ)
         return self._answer(request)(environ, start_response)
 
     def _answer(self, request: Request) -> Response:
-        if (request.method, request.path) == ("GET", CERTS_PATH):
-            return _json(200, self._signer.jwks())
+        if request.headers.get("Origin", request.host_url.rstrip("/")) != request.host_url.rstrip("/"):
+            return _error(RpcCode.PERMISSION_DENIED, "A page from elsewhere may not ask here.")
+        if request.method == "GET" and request.path in self._for_people:
+            return self._for_people[request.path]()
+        if request.method == "POST" and (buffer := BUFFER.fullmatch(request.path)):
+            return self._buffer(buffer[1], buffer[2] or "", request)
         found = ((route, route.named(request.method, request.path)) for route in ROUTES)
         for route, name in found:
             if name is not None:
                 return self._call(route, name, request)
         return _error(RpcCode.NOT_FOUND, "The requested URL was not found on this server.")
+
+    def _buffer(self, queue: str, task_id: str, request: Request) -> Response:
+        """`{"body": {"data": BASE64}}`, as generated clients send it, or the body itself."""
+        try:
+            body, content_type = _buffered(request)
+            task = self._tasks.buffer_task(queue, task_id, body, content_type)
+        except CloudTasksError as error:
+            return _error(error.code, str(error))
+        except ValueError as error:
+            return _error(RpcCode.INVALID_ARGUMENT, f"Invalid JSON payload received. {error}")
+        return _json(200, {"task": json_format.MessageToDict(task)})
 
     def _call(self, route: Route, name: str, request: Request) -> Response:
         operation, kind = self._operations[route.rpc]
@@ -131,12 +171,29 @@ def _message(kind: Any, route: Route, name: str, request: Request) -> Any:
         if not isinstance(body, dict):
             raise ValueError("It must be an object.")
         given |= body if route.body == "*" else {route.body: body}
+    if isinstance(given.get("updateMask"), str):  # Google's servers take either spelling, protobuf's JSON only one
+        given["updateMask"] = re.sub("_([a-z])", lambda found: found[1].upper(), given["updateMask"])
     target = given
     *outer, last = route.field.split(".")
     for field in outer:
         target = target[field]
     target[last] = name
     return json_format.ParseDict(given, kind())
+
+
+def _buffered(request: Request) -> tuple[bytes, str]:
+    """Body and content type of the task. Raises ValueError where an HttpBody's data is no base64."""
+    sent = request.get_data()
+    try:
+        given = json.loads(sent or b"{}")
+    except ValueError:
+        return sent, request.mimetype
+    if not isinstance(given, dict) or not given.keys() <= {"body"}:
+        return sent, request.mimetype
+    body = given.get("body") or {}
+    if not isinstance(body, dict):
+        raise ValueError("Its body must be an HttpBody.")
+    return base64.b64decode(str(body.get("data", "")), validate=True), str(body.get("contentType", ""))
 
 
 def _json(status: int, body: dict[str, Any]) -> Response:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import base64
 import re
 import uuid
+from bisect import bisect_right
 from collections.abc import Callable
 from typing import Any
 
 from google.cloud import tasks_v2
 from google.protobuf import empty_pb2, timestamp_pb2
 
-from infra.local.cloud_tasks_emulator import model
+from infra.local.cloud_tasks_emulator import model, targets
 from infra.local.cloud_tasks_emulator.engine import Engine, QueueState
 from infra.local.cloud_tasks_emulator.model import QueueMessage, RpcCode, TaskEntry
 
@@ -86,9 +87,9 @@ class CloudTasks:
 
     def create_queue(self, request: Any) -> Any:
         queue = _copy(request.queue)
-        _require(PARENT_NAME.fullmatch(request.parent), "Invalid resource field value in the request.")
-        _require(QUEUE_NAME.fullmatch(queue.name), QUEUE_FORMAT)
-        _require(queue.name.startswith(f"{request.parent}/queues/"), "The queue name must match the parent.")
+        require(PARENT_NAME.fullmatch(request.parent), "Invalid resource field value in the request.")
+        require(QUEUE_NAME.fullmatch(queue.name), QUEUE_FORMAT)
+        require(queue.name.startswith(f"{request.parent}/queues/"), "The queue name must match the parent.")
         _check_limits(queue)
         with self._engine.changed:
             if queue.name in self._engine.queues:
@@ -99,9 +100,9 @@ class CloudTasks:
     def update_queue(self, request: Any) -> Any:
         """Makes the queue where it is missing, as the real service does."""
         given = request.queue
-        _require(QUEUE_NAME.fullmatch(given.name), QUEUE_FORMAT)
+        require(QUEUE_NAME.fullmatch(given.name), QUEUE_FORMAT)
         known_fields = request.update_mask.IsValidForDescriptor(QueueMessage.DESCRIPTOR)
-        _require(known_fields, "The update mask names an unknown field.")
+        require(known_fields, "The update mask names an unknown field.")
         with self._engine.changed:
             known = self._engine.queues.get(given.name)
             changed = _copy(given)
@@ -146,8 +147,9 @@ class CloudTasks:
 
     def list_tasks(self, request: Any) -> Any:
         with self._engine.changed:
-            tasks = self._queue(request.parent).tasks
-            names, token = _page(sorted(tasks), request.page_size, request.page_token)
+            state = self._queue(request.parent)
+            tasks = state.tasks
+            names, token = _page(state.names, request.page_size, request.page_token)
             shown = [_view(tasks[name].message, request.response_view) for name in names]
         return tasks_v2.ListTasksResponse.pb()(tasks=shown, next_page_token=token)
 
@@ -161,6 +163,27 @@ class CloudTasks:
             entry = self._task(request.name)
             self._engine.run_now(entry)
             return _view(entry.message, request.response_view)
+
+    def buffer_task(self, queue: str, task_id: str, body: bytes, content_type: str) -> Any:
+        """BufferTask: a task of the body alone, for a queue that says itself where its tasks go."""
+        with self._engine.changed:
+            request = targets.buffered(self._queue(queue).message.http_target, body, content_type)
+            require(request is not None, "Queue.http_target.uri_override.host must be set to buffer a task.")
+            task = tasks_v2.Task.pb()(http_request=request, name=f"{queue}/tasks/{task_id}" if task_id else "")
+            return self.create_task(tasks_v2.CreateTaskRequest.pb()(parent=queue, task=task))
+
+    def locations(self, project: str) -> set[str]:
+        """Where the project has queues."""
+        with self._engine.changed:
+            return {name.split("/")[3] for name in self._engine.queues if name.startswith(f"{project}/")}
+
+    def queues(self) -> list[str]:
+        """The names of all queues of all projects."""
+        with self._engine.changed:
+            return sorted(self._engine.queues)
+
+    def now(self) -> float:
+        return self._engine.now()
 
     def stats(self, name: str) -> dict[str, Any]:
         """The QueueStats of v2beta3, in JSON; v2 has none.
@@ -208,10 +231,10 @@ class CloudTasks:
             task.ClearField(output_only)
         _check_request(task)
         ahead = model.moment(task.schedule_time) - now
-        _require(ahead <= MAX_SCHEDULE_SECONDS, "Task.scheduleTime must be at most 30 days in the future.")
+        require(ahead <= MAX_SCHEDULE_SECONDS, "Task.scheduleTime must be at most 30 days in the future.")
         if task.HasField("dispatch_deadline"):
             deadline = model.seconds(task.dispatch_deadline)
-            _require(15 <= deadline <= 1800, "Task.dispatchDeadline must be between [15s, 30m].")
+            require(15 <= deadline <= 1800, "Task.dispatchDeadline must be between [15s, 30m].")
         else:
             task.dispatch_deadline.FromMicroseconds(int(model.DEFAULT_DEADLINE * 1e6))
         task.http_request.http_method = task.http_request.http_method or tasks_v2.HttpMethod.POST
@@ -220,12 +243,12 @@ class CloudTasks:
         else:
             task.name = f"{request.parent}/tasks/{uuid.uuid4().int % 10**20}"
         task.create_time.FromSeconds(int(now))  # "will be truncated to the nearest second"
-        _require(task.ByteSize() <= MAX_TASK_BYTES, "Task size too large")
+        require(task.ByteSize() <= MAX_TASK_BYTES, "Task size too large")
         return task
 
     def _require_new(self, name: str, queue: str) -> None:
         prefix = f"{queue}/tasks/"
-        _require(
+        require(
             name.startswith(prefix) and TASK_ID.fullmatch(name.removeprefix(prefix)),
             f'Task name must be formatted: "{prefix}<TASK_ID>", TASK_ID being [A-Za-z0-9_-]{{1,500}}',
         )
@@ -238,39 +261,39 @@ class CloudTasks:
 
 def _check_request(task: Any) -> None:
     """What HttpRequest says of its fields, and what is refused because it could only be pretended."""
-    _require(task.HasField("http_request"), "Task.http_request must be set: the emulator has no other target.")
+    require(task.HasField("http_request"), "Task.http_request must be set: the emulator has no other target.")
     request = task.http_request
-    _require(re.match(r"https?://[^/]", request.url), "HttpRequest.url must start with 'http://' or 'https://'.")
-    _require(len(request.url) <= MAX_URL_CHARACTERS, f"HttpRequest.url is longer than {MAX_URL_CHARACTERS} characters.")
+    require(re.match(r"https?://[^/]", request.url), "HttpRequest.url must start with 'http://' or 'https://'.")
+    require(len(request.url) <= MAX_URL_CHARACTERS, f"HttpRequest.url is longer than {MAX_URL_CHARACTERS} characters.")
     methods = tasks_v2.HttpMethod
     with_body = (methods.HTTP_METHOD_UNSPECIFIED, methods.POST, methods.PUT, methods.PATCH)
-    _require(
+    require(
         not request.body or request.http_method in with_body,
         "HttpRequest.body is allowed for POST, PUT and PATCH only.",
     )
     size = sum(len(name.encode()) + len(value.encode()) for name, value in request.headers.items())
-    _require(size < MAX_HEADER_BYTES, "HttpRequest.headers must be less than 80KB.")
-    _require(not request.HasField("oauth_token"), "HttpRequest.oauth_token: the emulator signs OIDC tokens only.")
+    require(size < MAX_HEADER_BYTES, "HttpRequest.headers must be less than 80KB.")
+    require(not request.HasField("oauth_token"), "HttpRequest.oauth_token: the emulator signs OIDC tokens only.")
     if request.HasField("oidc_token"):
-        _require(request.oidc_token.service_account_email, "OidcToken.service_account_email must be set.")
+        require(request.oidc_token.service_account_email, "OidcToken.service_account_email must be set.")
 
 
 def _check_limits(queue: Any) -> None:
     limits = queue.rate_limits
-    _require(
+    require(
         0 <= limits.max_dispatches_per_second <= MAX_RATE,
         "RateLimits.maxDispatchesPerSecond must be between 0 and 500.",
     )
-    _require(
+    require(
         0 <= limits.max_concurrent_dispatches <= MAX_CONCURRENCY,
         "RateLimits.maxConcurrentDispatches must be between 0 and 5000.",
     )
-    _require(queue.retry_config.max_attempts >= -1, "RetryConfig.maxAttempts must be -1 or at least 1.")
-    _require(queue.retry_config.max_doublings >= 0, "RetryConfig.maxDoublings must not be negative.")
+    require(queue.retry_config.max_attempts >= -1, "RetryConfig.maxAttempts must be -1 or at least 1.")
+    require(queue.retry_config.max_doublings >= 0, "RetryConfig.maxDoublings must not be negative.")
     for name in ("min_backoff", "max_backoff", "max_retry_duration"):
-        _require(model.seconds(getattr(queue.retry_config, name)) >= 0, f"RetryConfig.{name} must not be negative.")
+        require(model.seconds(getattr(queue.retry_config, name)) >= 0, f"RetryConfig.{name} must not be negative.")
     with_defaults = model.with_defaults(_copy(queue)).retry_config
-    _require(
+    require(
         model.seconds(with_defaults.min_backoff) <= model.seconds(with_defaults.max_backoff),
         "RetryConfig.minBackoff must not be greater than RetryConfig.maxBackoff.",
     )
@@ -284,7 +307,7 @@ def _set_output_only(queue: Any, known: Any) -> None:
         queue.purge_time.CopyFrom(known.purge_time)
 
 
-def _require(condition: object, message: str) -> None:
+def require(condition: object, message: str) -> None:
     if not condition:
         raise CloudTasksError(RpcCode.INVALID_ARGUMENT, message)
 
@@ -306,14 +329,15 @@ def _view(task: Any, view: int) -> Any:
 
 
 def _page(names: list[str], size: int, token: str) -> tuple[list[str], str]:
-    """The next names after ``token`` and the token of the page behind them."""
-    _require(size >= 0, "The page size must not be negative.")
+    """The next of the sorted ``names`` after ``token``, and the token of the page behind them."""
+    require(size >= 0, "The page size must not be negative.")
+    start = 0
     if token:
         try:
             last = base64.urlsafe_b64decode(token.encode()).decode()
         except ValueError:
             raise CloudTasksError(RpcCode.INVALID_ARGUMENT, "Invalid page token.") from None
-        names = [name for name in names if name > last]
-    page = names[: min(size or PAGE_SIZE, PAGE_SIZE)]
-    more = len(names) > len(page)
+        start = bisect_right(names, last)
+    page = names[start : start + min(size or PAGE_SIZE, PAGE_SIZE)]
+    more = len(names) > start + len(page)
     return page, base64.urlsafe_b64encode(page[-1].encode()).decode() if more else ""

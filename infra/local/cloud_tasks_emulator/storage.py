@@ -15,6 +15,7 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS queues (name TEXT PRIMARY KEY, message BLOB) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS tasks
   (name TEXT PRIMARY KEY, queue TEXT, due REAL, message BLOB, executions INTEGER, previous INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, content BLOB) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS used_names (name TEXT PRIMARY KEY, until REAL) WITHOUT ROWID;
 """
 
@@ -76,6 +77,14 @@ class Storage:
         with self._lock, self._connection:
             self._connection.execute("BEGIN")
             self._delete_tasks("queue", queue, blocked_until)
+
+    def keep(self, name: str, content: bytes) -> None:
+        """Whatever else is to be there after a restart."""
+        self._execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", name, content)
+
+    def kept(self, name: str) -> bytes | None:
+        rows = self._execute("SELECT content FROM kept WHERE name = ?", name)
+        return rows[0][0] if rows else None
 
     def is_used(self, name: str, now: float) -> bool:
         rows = self._execute("SELECT 1 FROM used_names WHERE name = ? AND until > ?", name, now)
