@@ -241,3 +241,22 @@ def test_a_token_is_asked_for_and_the_refusal_says_nothing(start_judge0: Any) ->
         assert judge0.session.get(f"{judge0.url}/about", headers={"X-Auth-Token": "s3cret"}).status_code == 200
         workers = judge0.session.get(f"{judge0.url}/workers", headers={"X-Auth-Token": "s3cret"})
         assert workers.json() == [], "until the first submission"
+
+
+def test_the_statistics_are_those_of_this_runner(start_judge0: Any) -> None:
+    with start_judge0("--count", "1") as own:
+        assert own.session.get(f"{own.url}/statistics").json()["submissions"]["total"] == 0
+        own.judge(BASH, "echo 1")
+        own.judge(BASH, "exit 3")
+        own.judge(PYTHON, "print(1)")
+        found = own.session.get(f"{own.url}/statistics").json()
+    assert (found["submissions"]["total"], found["submissions"]["today"]) == (3, 3)
+    assert len(found["submissions"]["last_30_days"]) == 30
+    assert [(each["language"]["id"], each["count"]) for each in found["languages"]] == [(BASH, 2), (PYTHON, 1)]
+    assert [(each["status"]["id"], each["count"]) for each in found["statuses"]] == [(3, 2), (11, 1)]
+
+
+def test_the_system_is_told_as_lscpu_and_free_do(judge0: Any) -> None:
+    told = judge0.session.get(f"{judge0.url}/system_info").json()
+    assert int(told["CPU(s)"]) >= 1
+    assert told["Mem"].endswith("Gi")

@@ -7,42 +7,30 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
+from infra.local.judge0_runner.about import MAX_SUBMISSION_BATCH_SIZE, Range, about
 from infra.local.judge0_runner.judge import DESCRIPTIONS, Submission
 from infra.local.judge0_runner.languages import Language
 from infra.local.judge0_runner.queue import Queue, QueueFull, Record
-
-VERSION = "1.13.1"
-MAX_SUBMISSION_BATCH_SIZE = 20
 
 #: The model's errors: attribute to messages, in the words of Rails.
 Errors = dict[str, list[str]]
 
 
-@dataclass(frozen=True)
-class _Range:
-    """A number's default and bounds (app/helpers/config.rb, models/submission.rb); whole numbers where it is an int."""
-
-    default: float
-    least: float
-    most: float
-
-
 RANGES = {
-    "number_of_runs": _Range(1, 1, 20),
-    "cpu_time_limit": _Range(5.0, 0, 15.0),
-    "cpu_extra_time": _Range(1.0, 0, 5.0),
-    "wall_time_limit": _Range(10.0, 1, 20.0),
-    "memory_limit": _Range(128_000, 2048, 512_000),
-    "stack_limit": _Range(64_000, 0, 128_000),
-    "max_processes_and_or_threads": _Range(60, 1, 120),
-    "max_file_size": _Range(1024, 0, 4096),
+    "number_of_runs": Range(1, 1, 20),
+    "cpu_time_limit": Range(5.0, 0, 15.0),
+    "cpu_extra_time": Range(1.0, 0, 5.0),
+    "wall_time_limit": Range(10.0, 1, 20.0),
+    "memory_limit": Range(128_000, 2048, 512_000),
+    "stack_limit": Range(64_000, 0, 128_000),
+    "max_processes_and_or_threads": Range(60, 1, 120),
+    "max_file_size": Range(1024, 0, 4096),
 }
 
 #: Where Rails says "must be greater than 0" and not "greater than or equal to 1".
@@ -224,44 +212,7 @@ def create_app(
             }
         )
 
-    @app.get("/statuses")
-    def statuses() -> Response:
-        return _json([{"id": status, "description": description} for status, description in DESCRIPTIONS.items()])
-
-    @app.get("/about")
-    def about() -> Response:
-        return _json(
-            {
-                "version": VERSION,
-                "homepage": "https://judge0.com",
-                "source_code": "https://github.com/judge0/judge0",
-                "maintainer": "run-code's local runner, a stand-in for Judge0",
-            }
-        )
-
-    @app.get("/config_info")
-    def config_info() -> Response:
-        return _json(_config(max_queue_size))
-
-    @app.get("/workers")
-    def workers() -> Response:
-        counts = queue.counts()
-        if not counts.used:
-            return _json([])
-        return _json(
-            [
-                {
-                    "queue": VERSION,
-                    "size": counts.waiting,
-                    "available": counts.workers,
-                    "idle": counts.workers - counts.working,
-                    "working": counts.working,
-                    "paused": 0,
-                    "failed": 0,
-                }
-            ]
-        )
-
+    app.register_blueprint(about(queue, languages, max_queue_size, RANGES))
     return app
 
 
@@ -395,7 +346,7 @@ def _number(value: object) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _in_range(value: object, allowed: _Range, positive: bool) -> tuple[float, str | None]:
+def _in_range(value: object, allowed: Range, positive: bool) -> tuple[float, str | None]:
     """The number, and what Rails says where it is none or out of range."""
     if value is None or value == "":
         return allowed.default, None
@@ -457,37 +408,3 @@ def _not_utf8(status: int, also: Mapping[str, str]) -> Response:
         "some attributes for this submission cannot be converted to UTF-8, use base64_encoded=true query parameter"
     )
     return _json({"error": message, **also}, status)
-
-
-def _config(max_queue_size: int) -> Mapping[str, object]:
-    """app/helpers/config.rb, with what this runner leaves out switched off."""
-    numbers: dict[str, object] = {}
-    for name, allowed in RANGES.items():
-        numbers[name] = allowed.default
-        numbers[f"max_{name}"] = allowed.most
-    return {
-        "maintenance_mode": False,
-        "enable_wait_result": True,
-        "enable_compiler_options": True,
-        "allowed_languages_for_compile_options": [],
-        "enable_command_line_arguments": True,
-        "enable_submission_delete": False,
-        "enable_callbacks": False,
-        "callbacks_max_tries": 3,
-        "callbacks_timeout": 5.0,
-        "enable_additional_files": True,
-        "max_queue_size": max_queue_size,
-        **numbers,
-        "enable_per_process_and_thread_time_limit": False,
-        "allow_enable_per_process_and_thread_time_limit": True,
-        "enable_per_process_and_thread_memory_limit": False,
-        "allow_enable_per_process_and_thread_memory_limit": True,
-        "redirect_stderr_to_stdout": False,
-        "max_extract_size": 10240,
-        "enable_batched_submissions": True,
-        "max_submission_batch_size": MAX_SUBMISSION_BATCH_SIZE,
-        "submission_cache_duration": 0.0,
-        "use_docs_as_homepage": False,
-        "allow_enable_network": False,
-        "enable_network": False,
-    }

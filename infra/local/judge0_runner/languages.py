@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infra.local.judge0_runner.sandbox import TRIAL_LIMITS, Sandbox, run
@@ -44,11 +44,16 @@ class _Toolchain:
     programs: Callable[[], Iterator[Path]]
 
 
+#: Where a Judge0 host has several versions of a compiler, clients ask for any of them: here all are the one there is.
+OTHER_IDS = {50: (48, 49), 54: (52, 53)}
+
+
 def find_languages(sandbox: Sandbox) -> tuple[Language, ...]:
     """All languages that work in the sandbox, by id. Takes about as long as the slowest toolchain's version query."""
     with ThreadPoolExecutor(len(TOOLCHAINS)) as pool:
         found = [each for each in pool.map(lambda toolchain: _find(toolchain, sandbox), TOOLCHAINS) if each is not None]
-    return tuple(sorted((*found, *_of_any_toolchain(found)), key=lambda language: language.id))
+    others = (replace(each, id=other) for each in found for other in OTHER_IDS.get(each.id, ()))
+    return tuple(sorted((*found, *others, *_of_any_toolchain(found)), key=lambda language: language.id))
 
 
 def _of_any_toolchain(found: Sequence[Language]) -> tuple[Language, Language]:

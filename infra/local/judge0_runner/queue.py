@@ -2,10 +2,10 @@
 
 import time
 import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from threading import Condition, Thread
 
 from infra.local.judge0_runner.judge import Result, Status, Submission
@@ -36,6 +36,15 @@ class Counts:
     used: bool
 
 
+@dataclass(frozen=True)
+class Tallies:
+    """What GET /statistics tells: how many submissions by day (UTC), language and status."""
+
+    days: Counter[date]
+    languages: Counter[int]
+    statuses: Counter[Status]
+
+
 class QueueFull(Exception):
     """queue is full"""
 
@@ -51,6 +60,9 @@ class Queue:
         self._waiting: deque[str] = deque()
         self._finished: deque[tuple[float, str]] = deque()
         self._working = 0
+        self._days: Counter[date] = Counter()
+        self._languages: Counter[int] = Counter()
+        self._done: Counter[Status] = Counter()
         self._used = False
         self._stopped = False
         self._threads = [Thread(target=self._work, name=f"worker {n}") for n in range(1, count + 1)]
@@ -86,11 +98,14 @@ class Queue:
             for record in records:
                 self._records[record.token] = record
                 self._waiting.append(record.token)
+                self._days[created_at.date()] += 1
+                self._languages[record.submission.language.id] += 1
             self._changed.notify_all()
             return records
 
     def get(self, token: str) -> Record | None:
         with self._changed:
+            self._forget_old()
             return self._records.get(token)
 
     def wait(self, token: str) -> Record:
@@ -102,6 +117,11 @@ class Queue:
     def counts(self) -> Counts:
         with self._changed:
             return Counts(len(self._waiting), self._working, len(self._threads), self._used)
+
+    def tallies(self) -> Tallies:
+        with self._changed:
+            now = Counter({Status.IN_QUEUE: len(self._waiting), Status.PROCESSING: self._working})
+            return Tallies(self._days.copy(), self._languages.copy(), self._done + now)
 
     def _work(self) -> None:
         while True:
@@ -119,6 +139,7 @@ class Queue:
             with self._changed:
                 self._records[record.token] = replace(record, result=result, finished_at=datetime.now(UTC))
                 self._finished.append((time.monotonic(), record.token))
+                self._done[result.status] += 1
                 self._working -= 1
                 self._changed.notify_all()
 
