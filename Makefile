@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test check check-terraform bench-line bench-judge both-ways faults format lock clean
+.PHONY: help install run test check check-terraform bench-line bench-judge bench-emulators both-ways contract-judge0 faults format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -28,6 +28,13 @@ bench-line: .venv/installed ## Measure how well the line is served: busy slots, 
 
 bench-judge: .venv/installed ## Measure compiling once and the calls to the judge (2 minutes; JUDGE0_URL: there)
 	@$(BIN)/python -m tests.bench.judge
+
+bench-emulators: .venv/installed ## Measure how true the stand-ins are, and what they cost (3 minutes)
+	@$(BIN)/python -m tests.bench.emulators
+
+contract-judge0: .venv/installed ## Hold a real Judge0 (JUDGE0_URL) to what is tested of the local one
+	@if [ -z "$$JUDGE0_URL" ]; then echo "contract-judge0: not run, for JUDGE0_URL is not set"; else \
+	  $(BIN)/python -m pytest tests/contract/test_judge.py tests/runner/test_official_sdk.py tests/runner/test_both_ways.py; fi
 
 both-ways: .venv/installed ## Judge every sample submission compiled once and with each test (5 minutes)
 	@JUDGING_FULL=1 $(BIN)/python -m pytest tests/runner/test_both_ways.py

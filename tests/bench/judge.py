@@ -91,19 +91,27 @@ def measure(host: Judge, tests: int, language: str, source: str, *, once: bool) 
 
 
 @contextmanager
-def judge() -> Iterator[Judge]:
-    if os.environ.get("JUDGE0_URL"):
-        yield bootstrap.judge(settings.read(os.environ))
-        return
+def local_runner() -> Iterator[str]:
+    """Its URL."""
     command = [sys.executable, "-m", "infra.local.judge0_runner", "--port", "0"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True) as runner:
         assert runner.stdout is not None
         ready = re.search(r"http://\S+", runner.stdout.readline())
         assert ready is not None
         try:
-            yield bootstrap.judge(settings.read({"JUDGE0_URL": ready[0]}))
+            yield ready[0]
         finally:
             processes.stop([runner])
+
+
+@contextmanager
+def judge() -> Iterator[Judge]:
+    """A Judge0 where JUDGE0_URL names one, else the local runner."""
+    if os.environ.get("JUDGE0_URL"):
+        yield bootstrap.judge(settings.read(os.environ))
+        return
+    with local_runner() as url:
+        yield bootstrap.judge(settings.read({"JUDGE0_URL": url}))
 
 
 def main() -> None:

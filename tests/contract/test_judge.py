@@ -16,6 +16,7 @@ import pytest
 from functions.domain.question import Limits
 from functions.domain.verdict import Ending, Execution
 from functions.ports import Judge, Program, Unavailable
+from infra import bootstrap, settings
 from infra.judge0 import Judge0Judge
 from infra.local import processes
 from tests.conftest import ROOT, missing
@@ -65,9 +66,16 @@ def judge(request: pytest.FixtureRequest) -> Iterator[Judge]:
         yield FakeJudge(FakeClock())
         return
     url = request.getfixturevalue("runner_url" if request.param == "judge0" else "scripted_url")
-    adapter = Judge0Judge(url, {}, timeout=10)
+    adapter = adapter_for(url)
     yield adapter
     adapter.close()
+
+
+def adapter_for(url: str) -> Judge0Judge:
+    """With the credentials of the environment, for a real Judge0."""
+    found = bootstrap.judge(settings.read({**os.environ, "JUDGE0_URL": url, "LEASE_SECONDS": "30"}))
+    assert isinstance(found, Judge0Judge)
+    return found
 
 
 def finish(judge: Judge, tokens: list[str | None]) -> list[Execution]:
@@ -118,7 +126,7 @@ def test_the_probe_passes_where_the_judge_answers(judge: Judge) -> None:
 
 @pytest.fixture
 def judge0(runner_url: str) -> Iterator[Judge0Judge]:
-    adapter = Judge0Judge(runner_url, {}, timeout=10)
+    adapter = adapter_for(runner_url)
     yield adapter
     adapter.close()
 
