@@ -299,6 +299,7 @@ def _print_ready(stack: Stack, *, with_judge: bool) -> None:
     print(
         f"""
   documentation  {stack.url}/docs        health  {stack.url}/health
+  queues         http://127.0.0.1:{stack.tasks_http_port}/
   logs           {state}/*.log        settings  {state}/env
 
 Paste this (the token is for the student `test` and lasts 12 hours):

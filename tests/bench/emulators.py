@@ -1,8 +1,8 @@
 """`make bench-emulators`: how true the stand-ins are to what they stand for, and what they cost.
 
 Cloud Tasks' emulator against the documented behaviour: rates, concurrency, backoff, deadline; enqueueing and paging
-with 10 and with 5000 tasks waiting. The local runner's price for a run of `print(1)` against a bare process. Ends with one
-line of JSON.
+with 10 and with 5000 tasks waiting. The local runner's price for a run of `print(1)` against a bare process. Ends with
+one line of JSON.
 """
 
 from __future__ import annotations

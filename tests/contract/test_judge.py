@@ -73,7 +73,7 @@ def judge(request: pytest.FixtureRequest) -> Iterator[Judge]:
 
 def adapter_for(url: str) -> Judge0Judge:
     """With the credentials of the environment, for a real Judge0."""
-    found = bootstrap.judge(settings.read({**os.environ, "JUDGE0_URL": url, "LEASE_SECONDS": "30"}))
+    found = bootstrap.judge(settings.read({**os.environ, "JUDGE0_URL": url, "LEASE_SECONDS": "28"}))
     assert isinstance(found, Judge0Judge)
     return found
 
