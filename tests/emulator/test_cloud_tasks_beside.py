@@ -36,6 +36,16 @@ def test_a_queues_policy_is_kept_and_a_stale_one_refused(emulator: Emulator, mak
         client.get_iam_policy(iam_policy_pb2.GetIamPolicyRequest(resource=f"{LOCATION}/queues/none"))
 
 
+def test_a_policy_goes_with_its_queue(emulator: Emulator) -> None:
+    name = f"{LOCATION}/queues/short-lived"
+    request = iam_policy_pb2.SetIamPolicyRequest(resource=name, policy=policy_pb2.Policy(bindings=[BINDING]))
+    for _ in range(2):
+        emulator.client.create_queue(parent=LOCATION, queue=tasks_v2.Queue(name=name))
+        assert not emulator.client.get_iam_policy(iam_policy_pb2.GetIamPolicyRequest(resource=name)).bindings
+        emulator.client.set_iam_policy(request)
+        emulator.client.delete_queue(name=name)
+
+
 def test_what_is_beside_is_there_after_a_restart(tmp_path: Any) -> None:
     state = str(tmp_path / "state.sqlite")
     name = f"{LOCATION}/queues/kept"

@@ -18,7 +18,7 @@ from google.protobuf import empty_pb2
 from infra.local.cloud_tasks_emulator import model
 from infra.local.cloud_tasks_emulator.model import RpcCode
 from infra.local.cloud_tasks_emulator.service import PARENT_NAME, CloudTasks, CloudTasksError, Operation, require
-from infra.local.cloud_tasks_emulator.storage import Storage
+from infra.local.cloud_tasks_emulator.storage import Storage, policy_name
 
 MOST_CREATED, MOST_DELETED = 100, 1000
 """Tasks in one batch (BatchCreateTasksRequest, BatchDeleteTasksRequest)."""
@@ -53,7 +53,7 @@ class Beside:
 
     def get_iam_policy(self, request: Any) -> Any:
         self._require_queue(request.resource)
-        return self._kept(f"{request.resource}:policy", policy_pb2.Policy(etag=b"\x00" * 8))
+        return self._kept(policy_name(request.resource), policy_pb2.Policy(etag=b"\x00" * 8))
 
     def set_iam_policy(self, request: Any) -> Any:
         """Refused with ABORTED where the caller had read another version (its etag)."""
@@ -63,7 +63,7 @@ class Beside:
         policy = policy_pb2.Policy()
         policy.CopyFrom(request.policy)
         policy.etag = (int.from_bytes(known.etag, "big") + 1).to_bytes(8, "big")
-        self._storage.keep(f"{request.resource}:policy", policy.SerializeToString())
+        self._storage.keep(policy_name(request.resource), policy.SerializeToString())
         return policy
 
     def test_iam_permissions(self, request: Any) -> Any:

@@ -20,6 +20,11 @@ CREATE TABLE IF NOT EXISTS used_names (name TEXT PRIMARY KEY, until REAL) WITHOU
 """
 
 
+def policy_name(queue: str) -> str:
+    """Under which a queue's IAM policy is kept; it goes with the queue."""
+    return f"{queue}:policy"
+
+
 class Storage:
     """``path`` is a file or ``:memory:``. Every method is one transaction. Raises sqlite3.Error.
 
@@ -56,6 +61,7 @@ class Storage:
             self._connection.execute("BEGIN")
             self._delete_tasks("queue", name, tasks_blocked_until)
             self._connection.execute("DELETE FROM queues WHERE name = ?", (name,))
+            self._connection.execute("DELETE FROM kept WHERE name = ?", (policy_name(name),))
 
     def put_task(self, entry: TaskEntry) -> None:
         self._execute(
