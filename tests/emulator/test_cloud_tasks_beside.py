@@ -15,7 +15,7 @@ from google.longrunning import operations_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.local.cloud_tasks_emulator.targets import buffered, targeted
+from infra.local.cloud_tasks_emulator.targets import buffered, is_url, targeted
 from tests.emulator.conftest import GIVE_UP_SECONDS, LOCATION, Emulator, QueueMaker, Target, running
 
 BINDING = policy_pb2.Binding(role="roles/cloudtasks.enqueuer", members=["serviceAccount:a@example.com"])
@@ -177,11 +177,21 @@ def test_what_the_task_lacks_the_queue_gives_it() -> None:
     assert targeted(request, HttpTarget.pb(HttpTarget(uri_override=override))).url == "http://a.example/y?z=2"
 
 
-@given(st.text(alphabet="abc:/?#[]@!%. ", max_size=20))
-def test_no_override_breaks_the_emulator(text: str) -> None:
+PARTS = st.text(alphabet="ab1:/?#[]@!%. ", max_size=20)
+
+
+@given(PARTS, PARTS)
+def test_no_address_and_no_override_breaks_the_emulator(text: str, url: str) -> None:
     override = HttpTarget.pb(HttpTarget(uri_override=UriOverride(host=text, path_override=PathOverride(path=text))))
     buffered(override, b"", "")
-    targeted(tasks_v2.HttpRequest.pb()(url="http://a.example/x"), override)
+    if is_url(f"http://{url}"):  # others are refused when the task is created
+        targeted(tasks_v2.HttpRequest.pb()(url=f"http://{url}"), override)
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://a:port/"])
+def test_a_task_for_what_is_no_url_is_refused(emulator: Emulator, make_queue: QueueMaker, url: str) -> None:
+    with pytest.raises(InvalidArgument, match="not a valid URL"):
+        emulator.task(make_queue(), url)
 
 
 def test_a_page_from_elsewhere_may_not_ask(emulator: Emulator) -> None:

@@ -265,6 +265,7 @@ def _check_request(task: Any) -> None:
     request = task.http_request
     require(re.match(r"https?://[^/]", request.url), "HttpRequest.url must start with 'http://' or 'https://'.")
     require(len(request.url) <= MAX_URL_CHARACTERS, f"HttpRequest.url is longer than {MAX_URL_CHARACTERS} characters.")
+    require(targets.is_url(request.url), "HttpRequest.url is not a valid URL.")
     methods = tasks_v2.HttpMethod
     with_body = (methods.HTTP_METHOD_UNSPECIFIED, methods.POST, methods.PUT, methods.PATCH)
     require(

@@ -39,6 +39,15 @@ def buffered(target: Any, body: bytes, content_type: str) -> Any | None:
     return request
 
 
+def is_url(text: str) -> bool:
+    """Whether its parts can be told, so that any of them can be overridden."""
+    try:
+        _ = urlsplit(text).port
+    except ValueError:
+        return False
+    return True
+
+
 def _overridden(url: str, override: Any) -> str:
     """Each part that the override has; with IF_NOT_EXISTS only where the task's URL has none."""
     parts = urlsplit(url)
