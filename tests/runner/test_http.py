@@ -260,3 +260,11 @@ def test_the_system_is_told_as_lscpu_and_free_do(judge0: Any) -> None:
     told = judge0.session.get(f"{judge0.url}/system_info").json()
     assert int(told["CPU(s)"]) >= 1
     assert told["Mem"].endswith("Gi")
+
+
+def test_workers_and_queue_are_set_as_at_judge0(start_judge0: Any) -> None:
+    with start_judge0(COUNT="3", MAX_QUEUE_SIZE="7") as own:
+        own.judge(BASH, "echo 1")
+        [told] = own.session.get(f"{own.url}/workers").json()
+        assert (told["available"], told["idle"], told["size"]) == (3, 3, 0)
+        assert own.session.get(f"{own.url}/config_info").json()["max_queue_size"] == 7

@@ -23,9 +23,17 @@ the total memory and disk, your own process count, and cleaning up after this ru
 
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=2358, show_default=True, help="0: a free one.")
-@click.option("--count", type=click.IntRange(1), help="Workers; default: 2 x cores.")
 @click.option(
-    "--max-queue-size", type=click.IntRange(0), default=100, show_default=True, help="Counts the waiting ones."
+    "--count", type=click.IntRange(1), envvar="COUNT", show_envvar=True, help="Workers; default: 2 x cores."
+)
+@click.option(
+    "--max-queue-size",
+    type=click.IntRange(0),
+    default=100,
+    show_default=True,
+    envvar="MAX_QUEUE_SIZE",
+    show_envvar=True,
+    help="Counts the waiting ones.",
 )
 @click.option("--auth-token", help="Asked for in X-Auth-Token.")
 @click.option(
