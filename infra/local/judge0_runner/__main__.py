@@ -23,9 +23,7 @@ the total memory and disk, your own process count, and cleaning up after this ru
 
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=2358, show_default=True, help="0: a free one.")
-@click.option(
-    "--count", type=click.IntRange(1), envvar="COUNT", show_envvar=True, help="Workers; default: 2 x cores."
-)
+@click.option("--count", type=click.IntRange(1), envvar="COUNT", show_envvar=True, help="Workers; default: 2 x cores.")
 @click.option(
     "--max-queue-size",
     type=click.IntRange(0),
