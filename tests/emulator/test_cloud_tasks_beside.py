@@ -60,10 +60,13 @@ def test_what_is_beside_is_there_after_a_restart(tmp_path: Any) -> None:
         assert list(kept.bindings) == [BINDING]
 
 
-def test_locations_are_those_that_have_queues_and_the_usual_ones(emulator: Emulator, make_queue: QueueMaker) -> None:
-    make_queue()
-    answer = emulator.client.list_locations(locations_pb2.ListLocationsRequest(name="projects/exam"))
-    assert {"europe-west1", "us-central1"} <= {each.location_id for each in answer.locations}
+def test_locations_are_those_that_have_queues_and_the_usual_ones(emulator: Emulator) -> None:
+    asked = locations_pb2.ListLocationsRequest(name="projects/exam")
+    assert {each.location_id for each in emulator.client.list_locations(asked).locations} >= {"us-central1"}
+    elsewhere = "projects/exam/locations/asia-south1"
+    emulator.client.create_queue(parent=elsewhere, queue=tasks_v2.Queue(name=f"{elsewhere}/queues/q"))
+    assert "asia-south1" in {each.location_id for each in emulator.client.list_locations(asked).locations}
+    emulator.client.delete_queue(name=f"{elsewhere}/queues/q")
     one = emulator.client.get_location(locations_pb2.GetLocationRequest(name=LOCATION))
     assert (one.name, one.location_id) == (LOCATION, "europe-west1")
 
@@ -92,6 +95,9 @@ def test_a_batch_is_an_operation_that_names_what_was_refused(
     names = [f"{queue}/tasks/a", f"{queue}/tasks/b"]
     emulator.client.batch_delete_tasks(tasks_v2.BatchDeleteTasksRequest(parent=queue, names=names))
     assert list(emulator.client.list_tasks(parent=queue)) == []
+    mixed = tasks_v2.BatchCreateTasksRequest(parent=make_queue(), requests=wanted)
+    with pytest.raises(InvalidArgument, match="for the same queue"):
+        emulator.client.batch_create_tasks(mixed)
     with pytest.raises(InvalidArgument, match="1 to 100"):
         emulator.client.batch_create_tasks(tasks_v2.BatchCreateTasksRequest(parent=queue))
 
