@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from functions.domain.languages import canonical
 from functions.service import Rules
 from infra.tokens import GOOGLE_KEYS
 
@@ -28,16 +29,17 @@ def _listed(value: object) -> object:
 
 
 def _mapped(value: object) -> object:
-    """`cpp=54,python=71`; what has no "=" gets an empty value, which is told as wrong."""
+    """`cpp=54,python=71`, a language by any of its names; without a "=" the value is empty, which is told as wrong."""
     pairs = (part.partition("=") for part in value.split(",")) if isinstance(value, str) else ()
-    return {name.strip(): number.strip() for name, _, number in pairs} if isinstance(value, str) else value
+    return {canonical(name.strip()): number.strip() for name, _, number in pairs} if isinstance(value, str) else value
 
 
 Listed = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
-IdByLanguage = Annotated[Mapping[str, PositiveInt], BeforeValidator(_mapped)]
+LanguageName = Annotated[str, Field(min_length=1)]
+IdByLanguage = Annotated[Mapping[LanguageName, PositiveInt], BeforeValidator(_mapped)]
 MultiplierByLanguage = Annotated[
-    Mapping[str, Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]], BeforeValidator(_mapped)
+    Mapping[LanguageName, Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]], BeforeValidator(_mapped)
 ]
 
 

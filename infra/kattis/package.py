@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from functions.domain.languages import BY_EXTENSION
+from functions.domain.languages import BY_EXTENSION, canonical
 from functions.domain.question import MAX_CPU_SECONDS, Limits, Question
 from functions.domain.scoring import Group
 from functions.domain.verdict import Verdict
@@ -136,12 +136,12 @@ def _package(name: str, files: Files) -> Package | None:
         statement=statement,
         tests=tests,
         limits=_limits(files, settings.limits),
-        languages=tuple(dict.fromkeys(own.languages or languages)),
+        languages=tuple(dict.fromkeys(map(canonical, own.languages or languages))),
         checker=checker,
         points=own.points if own.points is not None else _points(groups),
         run_stops_early=own.run_stops_early,
         validator=validator,
-        time_multipliers=tuple(sorted(own.time_multipliers.items())),
+        time_multipliers=tuple(sorted({canonical(name): n for name, n in own.time_multipliers.items()}.items())),
         groups=groups,
     )
     return Package(replace(question, version=version_of(question)), _submissions(files))

@@ -275,6 +275,12 @@ def test_the_new_formats_arguments_choose_it_too(new: Folder) -> None:
     assert new.read().question.checker == "float_tolerance 1e-6"
 
 
+def test_a_language_may_be_called_by_any_of_its_names(legacy: Folder) -> None:
+    legacy.put({"run-code.yaml": "languages: [python3, py, c]\ntime_multipliers: {python3: 2}\n"})
+    question = legacy.read().question
+    assert (question.languages, question.time_multipliers) == (("python", "c"), (("python", 2.0),))
+
+
 CUSTOM = "name: Hello\nvalidation: custom\nvalidator_flags: 3 x\n"
 
 

@@ -64,3 +64,15 @@ def test_short_leases_have_margins_and_a_judge_timeout_to_match() -> None:
 def test_what_a_function_needs_and_lacks_is_named() -> None:
     with pytest.raises(SettingsError, match="HANDLER_URL, TASKS_LOCATION"):
         settings.require(Settings(), "handler_url", "tasks_location")
+
+
+def test_languages_are_named_by_any_of_their_names() -> None:
+    found = settings.read({"LANGUAGE_IDS": "c++=54, python3=71", "TIME_MULTIPLIERS": "py=1.5"})
+    assert dict(found.language_ids) == {"cpp": 54, "python": 71}
+    assert dict(found.time_multipliers) == {"python": 1.5}
+
+
+@pytest.mark.parametrize("given", ["cpp", "cpp=", "cpp=x", "cpp=0", "=54"])
+def test_a_language_without_its_number_is_named(given: str) -> None:
+    with pytest.raises(SettingsError, match="LANGUAGE_IDS"):
+        settings.read({"LANGUAGE_IDS": given})
