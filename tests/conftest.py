@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,6 +23,23 @@ def missing(what: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(what)
     pytest.skip(what)
+
+
+@contextmanager
+def judge_process(module: str, *options: str) -> Iterator[str]:
+    """The URL of a judge of ours, a process of its own on a free port."""
+    command = [sys.executable, "-m", module, "--port", "0", *options]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as judge:
+        try:
+            assert judge.stdout is not None
+            ready = re.search(r"http://\S+", judge.stdout.readline())
+            if ready is None:
+                missing(f"{module}: {judge.stderr.read() if judge.stderr else ''}")
+            yield ready[0]
+        finally:
+            processes.stop([judge])
 
 
 @pytest.fixture(scope="session")

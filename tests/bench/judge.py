@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -25,8 +23,7 @@ from functions.domain.verdict import Verdict
 from functions.ports import Judge
 from functions.service import Rules
 from infra import bootstrap, settings
-from infra.local import processes
-from tests.conftest import ROOT
+from tests.conftest import judge_process
 from tests.judging import Counted, judged_at
 
 BATCH_SIZE = 3
@@ -91,26 +88,12 @@ def measure(host: Judge, tests: int, language: str, source: str, *, once: bool) 
 
 
 @contextmanager
-def local_runner() -> Iterator[str]:
-    """Its URL."""
-    command = [sys.executable, "-m", "infra.local.judge0_runner", "--port", "0"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True) as runner:
-        assert runner.stdout is not None
-        ready = re.search(r"http://\S+", runner.stdout.readline())
-        assert ready is not None
-        try:
-            yield ready[0]
-        finally:
-            processes.stop([runner])
-
-
-@contextmanager
 def judge() -> Iterator[Judge]:
     """A Judge0 where JUDGE0_URL names one, else the local runner."""
     if os.environ.get("JUDGE0_URL"):
         yield bootstrap.judge(settings.read(os.environ))
         return
-    with local_runner() as url:
+    with judge_process("infra.local.judge0_runner") as url:
         yield bootstrap.judge(settings.read({"JUDGE0_URL": url}))
 
 

@@ -10,9 +10,6 @@ from __future__ import annotations
 
 import json
 import random
-import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,8 +25,7 @@ from functions.questions import put_question
 from functions.service import Rules
 from infra.admin.capacity import ExamEnd, forecast, summary
 from infra.admin.simulation import Stay
-from infra.local import processes
-from tests.conftest import ROOT
+from tests.conftest import judge_process
 from tests.stack.conftest import LiveStack, Student, free_ports, plain_environment, running_stack
 
 SUBMISSIONS = 100
@@ -38,20 +34,6 @@ SHORTEST, LONGEST = 0.5, 2.0
 WAITING_AT_ETA = 60
 END = ExamEnd(students=45, tests=10, service=0.5, within=10.0)
 """The exam's end that is played for real beside the simulator."""
-
-
-@contextmanager
-def scripted_judge(*options: str) -> Iterator[str]:
-    """Its URL."""
-    command = [sys.executable, "-m", "infra.local.scripted_judge", "--port", "0", *options]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True) as judge:
-        assert judge.stdout is not None
-        ready = re.search(r"http://\S+", judge.stdout.readline())
-        assert ready is not None
-        try:
-            yield ready[0]
-        finally:
-            processes.stop([judge])
 
 
 @contextmanager
@@ -186,7 +168,7 @@ MIXES = {
 def main() -> None:
     result: dict[str, float] = {}
     eta: list[float] = []
-    with scripted_judge("--max-queue-size", "1000") as judge_url:
+    with judge_process("infra.local.scripted_judge", "--max-queue-size", "1000") as judge_url:
         for slots in (3, 15):
             with stack_with(slots, judge_url) as live:
                 warm_up(live)

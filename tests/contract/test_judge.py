@@ -4,9 +4,6 @@ fake of the unit tests."""
 from __future__ import annotations
 
 import os
-import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +16,7 @@ from functions.ports import Judge, Program, Unavailable
 from infra import bootstrap, settings
 from infra.judge0 import Judge0Judge
 from infra.local import processes
-from tests.conftest import ROOT, missing
+from tests.conftest import judge_process, missing
 from tests.fakes import FakeClock, FakeJudge, echo
 
 ECHO = Program(
@@ -36,28 +33,14 @@ def runner_url() -> Iterator[str]:
     if given := os.environ.get("JUDGE0_URL"):
         yield given
         return
-    yield from started("infra.local.judge0_runner")
+    with judge_process("infra.local.judge0_runner") as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
 def scripted_url() -> Iterator[str]:
-    yield from started("infra.local.scripted_judge", "--seconds", "0.05")
-
-
-def started(module: str, *options: str) -> Iterator[str]:
-    """The URL of a judge of ours, on a free port."""
-    command = [sys.executable, "-m", module, "--port", "0", *options]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as judge:
-        try:
-            assert judge.stdout is not None
-            ready = re.search(r"http://\S+", judge.stdout.readline())
-            if ready is None:
-                missing(f"{module}: {judge.stderr.read() if judge.stderr else ''}")
-            yield ready[0]
-        finally:
-            processes.stop([judge])
+    with judge_process("infra.local.scripted_judge", "--seconds", "0.05") as url:
+        yield url
 
 
 @pytest.fixture(params=["judge0", "scripted", "fake"])

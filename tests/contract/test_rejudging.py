@@ -13,6 +13,7 @@ from functions.domain.submission import Outcome, RunType, Status, Submission
 from functions.domain.verdict import Ending, Execution, Verdict
 from functions.errors import Refusal
 from functions.gate import Gate
+from functions.leases import Lease
 from functions.ports import Conflict, DocumentStore, Unavailable, Update, Write
 from functions.questions import put_question
 from functions.slots import read_slots
@@ -50,6 +51,15 @@ def judged(world: World, number: int, execution: Execution = WRONG) -> list[Subm
 
 def start(world: World) -> str:
     return rejudging.start(world.service, "teacher", {"question_id": "echo"}).rejudging_id
+
+
+def taken(world: World) -> Lease:
+    """As a visit of `run` takes the first of its line."""
+    seen = look(world.service, RunType.RUN)
+    assert seen is not None
+    lease = claim(world.service, seen)
+    assert lease is not None
+    return lease
 
 
 def test_old_results_stand_until_the_new_ones_are_applied(world: World) -> None:
@@ -139,10 +149,7 @@ def test_the_line_that_students_see_knows_nothing_of_them(world: World) -> None:
 def test_a_dead_workers_copy_is_put_back_and_gets_a_ticket_on_run(world: World) -> None:
     judged(world, 1)
     start(world)
-    seen = look(world.service, RunType.RUN)
-    assert seen is not None
-    lease = claim(world.service, seen)
-    assert lease is not None
+    lease = taken(world)
     assert lease.submission.is_copy
     world.tickets.tickets.clear()
     world.clock.seconds += 100
@@ -156,10 +163,7 @@ def test_a_dead_workers_copy_is_put_back_and_gets_a_ticket_on_run(world: World) 
 def test_a_copy_that_no_slot_names_is_put_back(world: World) -> None:
     judged(world, 1)
     start(world)
-    seen = look(world.service, RunType.RUN)
-    assert seen is not None
-    lease = claim(world.service, seen)
-    assert lease is not None
+    lease = taken(world)
     slot = lease.slot.released(world.clock.now())
     world.store.commit(Update(records.slot_path(slot.number), records.lease_fields(slot)))  # as in an old backup
     world.clock.seconds += 100

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pytest
 
 from functions.slots import read_slots
-from tests.contract.test_judge import started
+from tests.conftest import judge_process
 from tests.faults.proxy import Answer, Exchange, Proxy, pass_on, proxy_of
 from tests.faults.rig import Rig, rig, wait_until
 from tests.stack.conftest import free_ports
@@ -35,7 +35,8 @@ class Between:
 
 @pytest.fixture(scope="module")
 def runner_url() -> Iterator[str]:
-    yield from started("infra.local.judge0_runner")
+    with judge_process("infra.local.judge0_runner") as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

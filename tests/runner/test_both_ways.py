@@ -18,7 +18,8 @@ from functions.service import Rules
 from infra import local
 from infra.judge0 import Judge0Judge
 from infra.kattis import PARTIALLY_ACCEPTED, PackageSubmission, read_package
-from tests.contract.test_judge import adapter_for, started
+from tests.conftest import judge_process
+from tests.contract.test_judge import adapter_for
 from tests.judging import Counted, judged_at
 
 QUESTIONS = Path(local.__file__).parent / "questions"
@@ -44,7 +45,8 @@ def url() -> Iterator[str]:
     if given := os.environ.get("JUDGE0_URL"):
         yield given
         return
-    yield from started("infra.local.judge0_runner")
+    with judge_process("infra.local.judge0_runner") as started:
+        yield started
 
 
 @pytest.fixture

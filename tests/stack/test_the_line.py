@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +12,7 @@ import pytest
 from functions import records
 from functions.domain.submission import RunType, Submission
 from functions.slots import read_slots
-from infra.local import processes
-from tests.conftest import ROOT
+from tests.conftest import judge_process
 from tests.stack.conftest import LiveStack, free_ports, plain_environment, running_stack
 
 pytestmark = pytest.mark.stack
@@ -24,17 +21,10 @@ pytestmark = pytest.mark.stack
 @pytest.fixture(scope="module")
 def line() -> Iterator[LiveStack]:
     """A stack with three slots and three processes for each function, before a scripted judge."""
-    command = [sys.executable, "-m", "infra.local.scripted_judge", "--port", "0"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True) as judge:
-        assert judge.stdout is not None
-        ready = re.search(r"http://\S+", judge.stdout.readline())
-        assert ready is not None
-        try:
-            settings = {"JUDGE0_URL": ready[0], "WORKERS": "3", "RATE_SUBMIT_PER_MINUTE": "1000"}
-            with running_stack(plain_environment() | free_ports() | settings) as live:
-                yield live
-        finally:
-            processes.stop([judge])
+    with judge_process("infra.local.scripted_judge") as judge_url:
+        settings = {"JUDGE0_URL": judge_url, "WORKERS": "3", "RATE_SUBMIT_PER_MINUTE": "1000"}
+        with running_stack(plain_environment() | free_ports() | settings) as live:
+            yield live
 
 
 def send(live: LiveStack, kind: RunType, number: int, *, seconds: float) -> list[str]:
