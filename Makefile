@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test check check-terraform bench-line bench-judge bench-emulators both-ways contract-judge0 faults format lock clean
+.PHONY: help install run test check check-terraform bench-line bench-judge bench-emulators both-ways contract-judge0 faults audit fuzz format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -56,6 +56,20 @@ check-terraform:
 	  if terraform -chdir=terraform init -backend=false -input=false >/dev/null 2>&1; then terraform -chdir=terraform validate; \
 	  else echo "terraform: only its format was checked, for the registry does not answer"; fi; fi
 
+audit: .venv-audit/installed ## Look for weaknesses in the code and in what it depends on; writes dist/sbom.json
+	@.venv-audit/bin/bandit --quiet --configfile pyproject.toml --recursive main.py functions infra
+	@.venv-audit/bin/python .ci/audit_dependencies.py
+	@mkdir -p dist
+	@PYTHONWARNINGS=ignore .venv-audit/bin/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --output-reproducible --of JSON -o dist/sbom.json
+
+.venv-audit/installed: requirements-audit.txt
+	@$(PYTHON) -m venv .venv-audit
+	@.venv-audit/bin/pip install --quiet --disable-pip-version-check -r requirements-audit.txt
+	@touch $@
+
+fuzz: .venv/installed ## Send 10,000 requests made from the API's own document, and everything hostile (10 minutes)
+	@FUZZ_REQUESTS=$${FUZZ_REQUESTS:-10000} $(BIN)/python -m pytest -s tests/fuzz
+
 format: .venv/installed ## Format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
@@ -63,6 +77,7 @@ format: .venv/installed ## Format the code
 lock: ## Pin the whole dependency trees again (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --generate-hashes requirements.in -o requirements.txt
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate -c requirements.txt requirements-dev.in -o requirements-dev.txt
+	uv pip compile --universal --python-version 3.11 --no-header --no-annotate requirements-audit.in -o requirements-audit.txt
 
 clean: ## Remove the environment and the local state
-	rm -rf .venv .local .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-audit .local dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

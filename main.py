@@ -7,7 +7,12 @@ from werkzeug.wrappers import Response
 
 from infra import bootstrap
 
-bootstrap.check(os.environ.get("FUNCTION_TARGET", ""))
+TARGET = os.environ.get("FUNCTION_TARGET", "")
+bootstrap.check(TARGET)
+
+if TARGET == "run_code" and flask.has_app_context():
+    # The framework answers a few paths by itself, in HTML; these are ours, too.
+    flask.current_app.register_error_handler(404, lambda _: run_code(flask.request))
 
 
 def run_code(request: flask.Request) -> Response:

@@ -1,25 +1,17 @@
-"""What the public function's routes have in common: JSON answers, problem documents, who may call."""
+"""What the public function's routes have in common: JSON answers and problem documents."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from flask import Response, g
-from flask_openapi3 import OpenAPI
+from flask import Response, request
 from pydantic import BaseModel, ValidationError
 
 from functions import models
-from functions.errors import Refusal
 
 BEARER: list[dict[str, list[Any]]] = [{"bearer": []}]
-
-
-def protected(app: OpenAPI, view: Callable[..., Response], endpoint: str | None = None) -> Callable[..., Response]:
-    """Ask for a bearer token before this endpoint validates anything else."""
-    app.extensions.setdefault("protected", set()).add(endpoint or view.__name__)
-    return view
 
 
 def wrong_fields(error: ValidationError) -> Response:
@@ -27,6 +19,8 @@ def wrong_fields(error: ValidationError) -> Response:
     found = tuple(
         (".".join(map(str, each["loc"])) or "body", each["msg"]) for each in error.errors(include_input=False)
     )
+    if request.method == "GET":
+        return problem(400, "The query is not one that can be asked.", found)
     return problem(422, "The request is well-formed, but a value in it is wrong.", found)
 
 
@@ -55,14 +49,3 @@ def problems(*statuses: int) -> dict[int | str, type[BaseModel] | dict[Any, Any]
 def json_answer(view: BaseModel, status: HTTPStatus = HTTPStatus.OK) -> Response:
     """Unset fields are left out: a hidden test's texts are not null, they are absent."""
     return Response(view.model_dump_json(exclude_unset=True), status=status, mimetype="application/json")
-
-
-def for_staff(app: OpenAPI, view: Callable[..., Response]) -> Callable[..., Response]:
-    """As `protected`, and only a token with the role of staff will do."""
-    app.extensions.setdefault("staff", set()).add(view.__name__)
-    return protected(app, view)
-
-
-def require_staff() -> None:
-    if not g.caller.staff:
-        raise Refusal(403, "This is for staff.")

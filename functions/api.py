@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import uuid
 from collections.abc import Sequence
@@ -16,10 +15,12 @@ from flask_openapi3_swagger.plugins import RegisterPlugin
 from flask_openapi3_swagger.templates import swagger_html_string
 from werkzeug.exceptions import HTTPException
 
-from functions import intake, models, staff, views
-from functions.answers import BEARER, json_answer, problem, problems, protected, require_staff, wrong_fields
+from functions import health, intake, models, staff, views
+from functions.access import ACCESS, Who, require_submission
+from functions.answers import BEARER, json_answer, problem, problems, wrong_fields
+from functions.body import StrictJSON, require_json
 from functions.domain.submission import Status
-from functions.errors import Refusal
+from functions.errors import Refusal, not_found
 from functions.logs import log
 from functions.ports import Conflict, InvalidToken, TokenVerifier, Unavailable
 from functions.service import Service
@@ -48,6 +49,8 @@ def create_app(
         validation_error_callback=wrong_fields,
     )
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
+    app.json = StrictJSON(app)
+    app.url_map.merge_slashes = False
     _add_errors(app)
     _add_hooks(app, verifier, frozenset(allowed_origins))
     _add_submissions(app, service)
@@ -80,16 +83,18 @@ def _add_submissions(app: OpenAPI, service: Service) -> None:
             summary="Run or Submit",
             security=BEARER,
             responses=answers,
-        )(protected(app, submit, operation))
+        )(submit)
 
     def get_submission(path: models.SubmissionPath) -> Response:
         """Kept cheap: this is what pages poll. `Retry-After` says when to ask next; 304 on `If-None-Match`."""
-        shown, _ = views.owned(service, g.caller, path.submission_id)
+        shown, _ = require_submission(service, g.caller, path.submission_id)
         view = views.submission(service, shown)
         answer = _retry_after(json_answer(view), view)
         answer.set_etag(hashlib.sha256(answer.get_data()).hexdigest()[:32])
         answer.headers["Cache-Control"] = "private, no-cache"
-        answer.make_conditional(request)
+        answer.make_conditional(
+            {"REQUEST_METHOD": "GET", "HTTP_IF_NONE_MATCH": request.headers.get("If-None-Match", "")}
+        )
         return answer
 
     app.get(
@@ -99,12 +104,14 @@ def _add_submissions(app: OpenAPI, service: Service) -> None:
         security=BEARER,
         summary="Where a submission is, and what came out of it",
         responses={200: models.SubmissionView, 304: None, **problems(401, 404, 503)},
-    )(protected(app, get_submission))
+    )(get_submission)
 
     def cancel_submission(path: models.SubmissionPath) -> Response:
-        """Only while it is queued. Cancelling again changes nothing."""
+        """Only while it is queued, and only its student. Cancelling again changes nothing."""
         for _ in range(5):
-            shown, at = views.owned(service, g.caller, path.submission_id)
+            shown, at = require_submission(service, g.caller, path.submission_id)
+            if shown.student != g.caller.subject:
+                raise not_found("submission of yours")
             if shown.status is Status.CANCELLED:
                 return json_answer(views.submission(service, shown))
             try:
@@ -120,7 +127,7 @@ def _add_submissions(app: OpenAPI, service: Service) -> None:
         security=BEARER,
         summary="Cancel a submission",
         responses={200: models.SubmissionView, **problems(401, 404, 409, 503)},
-    )(protected(app, cancel_submission))
+    )(cancel_submission)
 
 
 def _add_reads(app: OpenAPI, service: Service, version: str) -> None:
@@ -137,11 +144,11 @@ def _add_reads(app: OpenAPI, service: Service, version: str) -> None:
         security=BEARER,
         summary="The exam, the scores so far, and the submissions, newest first",
         responses={200: models.AttemptView, **problems(400, 401, 403, 404, 503)},
-    )(protected(app, get_attempt))
+    )(get_attempt)
 
     def get_question(path: models.QuestionPath) -> Response:
         """With its sample tests, never a hidden one."""
-        return json_answer(views.question(service, path.question_id))
+        return json_answer(views.question(service, g.caller, path.question_id))
 
     app.get(
         "/questions/<question_id>",
@@ -150,7 +157,7 @@ def _add_reads(app: OpenAPI, service: Service, version: str) -> None:
         security=BEARER,
         summary="A question",
         responses={200: models.QuestionView, **problems(401, 404, 503)},
-    )(protected(app, get_question))
+    )(get_question)
 
     def get_languages() -> Response:
         """As the judge has them now."""
@@ -163,11 +170,11 @@ def _add_reads(app: OpenAPI, service: Service, version: str) -> None:
         security=BEARER,
         summary="The languages",
         responses={200: models.LanguageList, **problems(401, 503)},
-    )(protected(app, get_languages))
+    )(get_languages)
 
     def get_health() -> Response:
         """Anybody may poll it: it is kept for a second. Always 200; `status` says how well the service works."""
-        return json_answer(views.health(service, service.clock.monotonic() - started, version))
+        return json_answer(health.health(service, service.clock.monotonic() - started, version))
 
     app.get(
         "/health",
@@ -196,26 +203,32 @@ def _add_hooks(app: OpenAPI, verifier: TokenVerifier, origins: frozenset[str]) -
         g.request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         if request.method == "OPTIONS" or request.url_rule is None:
             return None
-        if request.endpoint in app.extensions["protected"]:
+        access = ACCESS.get(request.endpoint or "")
+        if access is None:
+            raise not_found("path")
+        if access.who is not Who.ANYBODY:
             scheme, _, token = request.headers.get("Authorization", "").partition(" ")
             if scheme.lower() != "bearer":
                 raise InvalidToken("A bearer token is needed.")
             g.caller = verifier.verify(token.strip())
-        if request.endpoint in app.extensions["staff"]:
-            require_staff()
-        if request.method == "POST" and request.endpoint not in staff.WITHOUT_BODY:
-            _require_json()
+        if access.who is Who.STAFF and not g.caller.staff:
+            raise Refusal(403, "This is for staff.")
+        if request.method in ("POST", "PUT") and request.endpoint not in staff.WITHOUT_BODY:
+            require_json()
         return None
 
     def after(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.get("request_id", "")
         response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Content-Security-Policy"] = "frame-ancestors 'none'"
+        if "caller" in g:
+            response.headers.setdefault("Cache-Control", "no-store")  # it is about a person
         origin = request.headers.get("Origin")
         if origin is not None and origin in origins:
             response.headers["Access-Control-Allow-Origin"] = origin
             response.headers["Access-Control-Expose-Headers"] = "ETag, Location, Retry-After, X-Request-Id"
             if request.method == "OPTIONS":
-                response.headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE, OPTIONS"
+                response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, DELETE, OPTIONS"
                 response.headers["Access-Control-Allow-Headers"] = (
                     "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Request-Id"
                 )
@@ -226,21 +239,6 @@ def _add_hooks(app: OpenAPI, verifier: TokenVerifier, origins: frozenset[str]) -
 
     app.before_request(before)
     app.after_request(after)
-
-
-def _require_json() -> None:
-    """415 for another content type, 400 for what is no JSON (nested beyond Python's depth included)."""
-    if not request.is_json:
-        raise Refusal(415, "The body must be JSON (Content-Type: application/json).")
-    try:
-        sent = request.get_json()
-    except RecursionError:
-        raise Refusal(400, "The body is nested too deeply.") from None
-    if b"\\u" in request.get_data():  # an escape may be half a character, which no store takes
-        try:
-            json.dumps(sent, ensure_ascii=False).encode()
-        except UnicodeEncodeError:
-            raise Refusal(400, "The body holds half a character (a lone surrogate).") from None
 
 
 def _add_errors(app: OpenAPI) -> None:

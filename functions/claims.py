@@ -245,13 +245,16 @@ def _close_and_claim(service: Service, lease: Lease, result: Update) -> Lease | 
 
 def _close_and_release(service: Service, lease: Lease, after: Submission, result: Update) -> None:
     slot_path = records.slot_path(lease.slot.number)
+    results: tuple[Update, ...] = (result,)
     while True:
         released = records.lease_fields(lease.slot.released(service.clock.now()))
         try:
-            service.store.commit(Update(slot_path, released, lease.version), result)
+            service.store.commit(Update(slot_path, released, lease.version), *results)
         except Conflict:
             document = service.store.get(result.path)[0]
-            if document is not None and records.submission_of(document) == after:
+            if document is None:
+                results = ()  # somebody deleted it: there is nothing to write into, but the slot is to be given back
+            elif records.submission_of(document) == after:
                 return  # our own commit, its first answer lost
             lease.reread()
         else:

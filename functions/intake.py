@@ -9,26 +9,26 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from functions import records, tickets
+from functions.access import find_exam
 from functions.domain import retry
 from functions.domain.exam import Attempt, Exam, LastTurn, closed_because, recent, seconds_until_allowed
 from functions.domain.languages import canonical
 from functions.domain.line import turn
 from functions.domain.submission import RunType, Status, Submission, submission_id
 from functions.errors import Refusal, not_found, wrong_field
-from functions.keeping import keep
+from functions.models import MAX_STDIN_BYTES
 from functions.ports import Caller, Conflict, Create, Document, Unavailable, Update, Write
 from functions.questions import head
 from functions.service import Service
 
-EXAM_SECONDS = 5.0
-"""How stale an exam may be at intake: an extension is seen by all within this."""
-COMMIT_SECONDS = 10.0
+COMMIT_SECONDS = 20.0
 """How long one student's simultaneous requests are tried against each other before a 503."""
 
 
@@ -63,17 +63,30 @@ def submit(service: Service, caller: Caller, request: Request, key: str | None) 
     """
     identifier = submission_id(caller.subject, key) if key is not None else uuid.uuid4().hex
     until = service.clock.monotonic() + COMMIT_SECONDS
-    while True:
-        intake = _try(service, caller, request, identifier, repeatable=key is not None)
-        if intake is not None:
-            break
-        if service.clock.monotonic() >= until:
-            raise Unavailable("this attempt's requests come faster than they can be recorded")
-        service.clock.sleep(service.rng.uniform(0.0, 0.05))
+    with _turn_at(service, request.attempt_id):
+        while True:
+            intake = _try(service, caller, request, identifier, repeatable=key is not None)
+            if intake is not None:
+                break
+            if service.clock.monotonic() >= until:
+                raise Unavailable("this attempt's requests come faster than they can be recorded")
+            service.clock.sleep(service.rng.uniform(0.0, 0.05))
     if intake.submission.status is Status.QUEUED:
         # Accepted is kept: should the queue refuse, the document is there, and the sweep issues what is missing.
         tickets.issue(service, intake.submission.run_type, intake.submission.submission_id, named=True)
     return intake
+
+
+@contextmanager
+def _turn_at(service: Service, attempt_id: str) -> Iterator[None]:
+    """One of this process's requests for an attempt at a time. Raises Unavailable after COMMIT_SECONDS."""
+    turnstile = service.turnstiles[hash(attempt_id) % len(service.turnstiles)]
+    if not turnstile.acquire(timeout=COMMIT_SECONDS):
+        raise Unavailable("this attempt's requests come faster than they can be recorded")
+    try:
+        yield
+    finally:
+        turnstile.release()
 
 
 def _try(service: Service, caller: Caller, request: Request, identifier: str, *, repeatable: bool) -> Intake | None:
@@ -82,15 +95,18 @@ def _try(service: Service, caller: Caller, request: Request, identifier: str, *,
     known, attempt_document = service.store.get(records.submission_path(identifier), attempt_path)
     if known is not None:
         return _repeat(records.submission_of(known), request)
-    question = head(service, request.question_id)
     if attempt_document is None:
         raise not_found("attempt")
-    if question is None:
-        raise not_found("question")
     attempt = records.attempt_of(attempt_document)
-    exam = _exam(service, attempt.exam_id)
+    exam = find_exam(service, attempt.exam_id)
+    if exam is None:
+        raise not_found("exam")
     now = service.clock.now()
-    _check(service, caller, request, attempt, exam, question.fields, now)
+    _check_attempt(service, caller, attempt, exam, now)
+    question = head(service, request.question_id) if exam.has(request.question_id) else None
+    if question is None:
+        raise not_found("question in this exam")
+    _check(service, request, attempt, question.fields, now)
 
     submission = _new_submission(caller, request, identifier, exam, question.fields, now)
     writes = _with_turn(service, attempt, attempt_document, submission)
@@ -113,32 +129,15 @@ def _repeat(known: Submission, request: Request) -> Intake:
     return Intake(known, created=False)
 
 
-def _exam(service: Service, exam_id: str) -> Exam:
-    def read() -> Document | None:
-        return service.store.get(f"{records.EXAMS}/{exam_id}")[0]
-
-    document = keep(service, f"exam {exam_id}", EXAM_SECONDS, read)
-    if document is None:
-        raise not_found("exam")
-    return records.exam_of(document)
-
-
-def _check(
-    service: Service,
-    caller: Caller,
-    request: Request,
-    attempt: Attempt,
-    exam: Exam,
-    question: Mapping[str, Any],
-    now: datetime,
-) -> None:
+def _check_attempt(service: Service, caller: Caller, attempt: Attempt, exam: Exam, now: datetime) -> None:
     if attempt.student != caller.subject:
         raise Refusal(403, "This attempt is another student's.")
     closed = closed_because(exam, attempt, now, timedelta(seconds=service.rules.closing_grace))
     if closed is not None:
         raise Refusal(403, closed)
-    if not exam.has(request.question_id):
-        raise not_found("question in this exam")
+
+
+def _check(service: Service, request: Request, attempt: Attempt, question: Mapping[str, Any], now: datetime) -> None:
     if not request.code.strip():
         raise wrong_field("code", "must not be empty")
     size = len(request.code.encode())
@@ -147,6 +146,8 @@ def _check(
         raise Refusal(413, f"The code has {size} bytes; at most {limit} are allowed.", (("code", "too long"),))
     if request.stdin is not None and request.run_type is not RunType.RUN:
         raise wrong_field("stdin", "only goes with run_type 'run'")
+    if request.stdin is not None and len(request.stdin.encode()) > MAX_STDIN_BYTES:
+        raise wrong_field("stdin", f"at most {MAX_STDIN_BYTES} bytes are allowed")
     allowed = question["languages"]
     language = canonical(request.language)
     if allowed and language not in allowed:

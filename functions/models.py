@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -16,7 +14,6 @@ from pydantic import (
 )
 
 from functions.domain.breaker import State
-from functions.domain.rejudging import Compared, Rejudging, Stage
 from functions.domain.submission import RunType, Status
 from functions.domain.verdict import TestResult, Verdict
 
@@ -190,88 +187,6 @@ class LanguageView(BaseModel):
 
 class LanguageList(RootModel[list[LanguageView]]):
     """All that may be named as a submission's language."""
-
-
-class RejudgingFilter(BaseModel):
-    """Which completed Submits; those that have all of these."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    question_id: Identifier | None = None
-    exam_id: Identifier | None = None
-    attempt_id: Identifier | None = None
-    language: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
-    verdict: Annotated[Verdict, Field(strict=False)] | None = None
-
-
-class RejudgingRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    filter: RejudgingFilter
-
-
-class RejudgingPath(BaseModel):
-    rejudging_id: Identifier
-
-
-class RejudgingLine(BaseModel):
-    rejudging_id: str
-    filter: dict[str, str]
-    stage: Stage
-    total: int
-    created_at: datetime
-    created_by: str
-    closed_at: datetime | None = Field(description="When it was applied or cancelled.")
-    closed_by: str | None
-
-
-class RejudgingList(RootModel[list[RejudgingLine]]):
-    """The newest first."""
-
-
-class OutcomeView(BaseModel):
-    verdict: Verdict | None
-    score: int | None
-
-
-class DifferenceView(BaseModel):
-    submission_id: str
-    attempt_id: str
-    question_id: str
-    student: str
-    before: OutcomeView
-    after: OutcomeView
-
-
-class RejudgingView(RejudgingLine):
-    statuses: dict[str, int] = Field(description="How many of its submissions have which status.")
-    differences: list[DifferenceView] = Field(description="Those whose verdict or score would change, or has.")
-
-
-def rejudging_line(found: Rejudging) -> RejudgingLine:
-    return RejudgingLine(filter=dict(found.wanted), **{name: getattr(found, name) for name in _LINE})
-
-
-def rejudging_view(found: Rejudging, compared: Sequence[Compared]) -> RejudgingView:
-    return RejudgingView(
-        **rejudging_line(found).model_dump(),
-        statuses=dict(Counter(str(each.status) for each in compared)),
-        differences=[
-            DifferenceView(
-                submission_id=each.submission_id,
-                attempt_id=each.attempt_id,
-                question_id=each.question_id,
-                student=each.student,
-                before=OutcomeView(verdict=each.before.verdict, score=each.before.score),
-                after=OutcomeView(verdict=each.after.verdict, score=each.after.score),
-            )
-            for each in compared
-            if each.changed
-        ],
-    )
-
-
-_LINE = ("rejudging_id", "stage", "total", "created_at", "created_by", "closed_at", "closed_by")
 
 
 class QueueHealth(BaseModel):

@@ -20,7 +20,7 @@ from functions.domain.submission import COPY_OF, Outcome, RunType, Status, Submi
 from functions.domain.verdict import TestResult, Verdict
 from functions.ports import Condition, Document, Fields, Query, ServerTime
 
-SUBMISSIONS, REJUDGED, REJUDGINGS, SLOTS, EXAMS, ATTEMPTS, QUESTIONS, TESTS, PACKAGES, CONTROL = (
+SUBMISSIONS, REJUDGED, REJUDGINGS, SLOTS, EXAMS, ATTEMPTS, QUESTIONS, TESTS, PACKAGES, CONTROL, DATA_REQUESTS = (
     "submissions",
     "rejudged",
     "rejudgings",
@@ -31,6 +31,7 @@ SUBMISSIONS, REJUDGED, REJUDGINGS, SLOTS, EXAMS, ATTEMPTS, QUESTIONS, TESTS, PAC
     "question_tests",
     "question_packages",
     "control",
+    "data_requests",
 )
 
 INDEXES: tuple[tuple[str, tuple[tuple[str, bool], ...]], ...] = (
@@ -38,10 +39,14 @@ INDEXES: tuple[tuple[str, tuple[tuple[str, bool], ...]], ...] = (
     (SUBMISSIONS, (("status", False), ("run_type", False), ("turn_at", False))),
     (SUBMISSIONS, (("status", False), ("run_type", False), ("finished_at", True))),
     (SUBMISSIONS, (("attempt_id", False), ("created_at", True))),
+    # staff's lists: Firestore merges those of several equalities where they end in the same order
+    (SUBMISSIONS, (("question_id", False), ("created_at", True))),
+    (SUBMISSIONS, (("status", False), ("created_at", True))),
     (REJUDGED, (("status", False), ("turn_at", False))),
 )
 
 BREAKER_PATH = f"{CONTROL}/judge"
+VERSION_SECRET_PATH = f"{CONTROL}/versions"
 SLOTS_PATH = f"{CONTROL}/slots"
 CHUNK_BYTES = 900_000
 """A Firestore document holds 1 MiB in all."""
@@ -148,11 +153,13 @@ def rejudging_path(rejudging_id: str) -> str:
 def rejudging_fields(rejudging: Rejudging) -> dict[str, Any]:
     record = asdict(rejudging)
     del record["rejudging_id"]
-    return {**record, "stage": str(rejudging.stage)}
+    return {**record, "stage": str(rejudging.stage), "exam_ids": list(rejudging.exam_ids)}
 
 
 def rejudging_of(document: Document) -> Rejudging:
-    return Rejudging(document.document_id, **{**document.fields, "stage": Stage(document.fields["stage"])})
+    record = dict(document.fields)
+    record |= {"stage": Stage(record["stage"]), "exam_ids": tuple(record.get("exam_ids", ()))}
+    return Rejudging(document.document_id, **record)
 
 
 WAITING = ("attempt_id", "created_at", "judgings")

@@ -7,9 +7,9 @@ applied; it can be cancelled until then. Who did what and when is recorded.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from functions import records, tickets
 from functions.domain.rejudging import Compared, Rejudging, Stage, applied, copy_id, copy_of
@@ -28,15 +28,20 @@ CREATED_AT_ONCE = 50
 APPLIED_AT_ONCE = 10
 """A batch may have 10 MiB in Firestore; code has 64 KiB at most, results may have most of a document's 1 MiB."""
 LISTED = 50
+READ_AT_MOST = 10
+"""Pages of LISTED, where most are of somebody else's exams."""
 TRIES = 20
 CHOICES = ("question_id", "exam_id", "attempt_id", "language", "verdict")
 """By which fields a set may be chosen."""
 
 
-def start(service: Service, by: str, wanted: Mapping[str, str]) -> Rejudging:
+def start(
+    service: Service, by: str, wanted: Mapping[str, str], may: Callable[[str], bool] = lambda _: True
+) -> Rejudging:
     """Have all completed Submits judged again that are as ``wanted``: field (of CHOICES) -> value.
 
-    Raises Refusal(422) where it says nothing, or too many or none are so; (404) where a question is gone.
+    ``may`` says of which exams. Raises Refusal(422) where it says nothing, or too many or none are so; (403) where some
+    are of another exam; (404) where a question is gone.
     """
     if not wanted:
         raise Refusal(422, "Say which submissions: a filter without any field would rejudge everything.")
@@ -46,17 +51,23 @@ def start(service: Service, by: str, wanted: Mapping[str, str]) -> Rejudging:
         ("status", "==", str(Status.COMPLETED)),
         *chosen,
     )
-    return _start(service, by, wanted, service.store.find(Query(records.SUBMISSIONS, where, limit=MOST + 1)))
+    found = service.store.find(Query(records.SUBMISSIONS, where, limit=MOST + 1))
+    if not all(map(may, {document.fields["exam_id"] for document in found})):
+        raise Refusal(403, "Some of these are of an exam that is not yours: say which exam.")
+    return _start(service, by, wanted, found)
 
 
-def start_one(service: Service, by: str, submission_id: str) -> Rejudging:
-    """Have one submission judged again. Raises Refusal(404); (409) where it is no completed Submit."""
+def start_one(service: Service, by: str, submission_id: str, may: Callable[[str], bool] = lambda _: True) -> Rejudging:
+    """Have one submission judged again. Raises Refusal(404), also for an exam's that ``may`` denies; (409) where it is
+    no completed Submit.
+    """
     document = service.store.get(f"{records.SUBMISSIONS}/{submission_id}")[0]
-    if document is None:
+    if document is None or not may(document.fields["exam_id"]):
         raise not_found("submission")
     submission = records.submission_of(document)
     if submission.run_type is not RunType.SUBMIT or submission.status is not Status.COMPLETED:
-        raise Refusal(409, f"Only a completed Submit can be rejudged: it is {submission.status}.")
+        what = f"a {submission.run_type}, {submission.status}"
+        raise Refusal(409, f"Only a completed Submit can be rejudged: it is {what}.")
     return _start(service, by, {"submission_id": submission_id}, [document])
 
 
@@ -65,34 +76,44 @@ def _start(service: Service, by: str, wanted: Mapping[str, str], found: Sequence
         raise Refusal(422, "No completed Submit is so.")
     if len(found) > MOST:
         raise Refusal(422, f"More than {MOST} submissions are so: choose fewer, for example one question's.")
+    questions = _questions_now(service, found)
     now = service.clock.now()
-    rejudging = Rejudging(uuid.uuid4().hex, wanted, len(found), created_at=now, created_by=by)
-    copies = _copies_of(service, rejudging, [records.submission_of(document) for document in found])
+    exam_ids = tuple(sorted({document.fields["exam_id"] for document in found}))
+    rejudging = Rejudging(uuid.uuid4().hex, wanted, len(found), created_at=now, created_by=by, exam_ids=exam_ids)
     path = records.rejudging_path(rejudging.rejudging_id)
     [version] = service.store.commit(Create(path, records.rejudging_fields(rejudging)))
+    # Read again, now that everybody can see what is being prepared: what was erased meanwhile must not come back.
+    originals = [records.submission_of(each) for each in _again(service, found)]
+    copies = [_copy(rejudging, each, questions[each.question_id]) for each in originals]
     for batch in _batches(copies, CREATED_AT_ONCE):
         service.store.commit(
             *(Create(records.submission_path(each.submission_id), records.submission_fields(each)) for each in batch)
         )
-    ready = _write(service, rejudging, replace(rejudging, stage=Stage.JUDGING), version)
+    ready = _write(service, rejudging, replace(rejudging, stage=Stage.JUDGING, total=len(copies)), version)
     for copy in copies[: max(1, len(free_slots(service)[0]))]:
         tickets.issue(service, copy.queue, copy.submission_id)
     log("info", "rejudging_started", "A rejudging was started.", rejudging_id=rejudging.rejudging_id, total=len(copies))
     return ready
 
 
-def _copies_of(service: Service, rejudging: Rejudging, originals: Sequence[Submission]) -> list[Submission]:
-    """Each for its question's version of this moment: what was just imported must not be missed."""
-    ids = sorted({original.question_id for original in originals})
-    questions = dict(zip(ids, service.store.get(*(f"{records.QUESTIONS}/{each}" for each in ids)), strict=True))
-    copies = []
-    for original in originals:
-        question = questions[original.question_id]
+def _again(service: Service, found: Sequence[Document]) -> Iterator[Document]:
+    for batch in _batches(found, CREATED_AT_ONCE):
+        yield from (each for each in service.store.get(*(each.path for each in batch)) if each is not None)
+
+
+def _questions_now(service: Service, found: Sequence[Document]) -> dict[str, Document]:
+    """As they are at this moment: what was just imported must not be missed. Raises Refusal(404) where one is gone."""
+    ids = sorted({document.fields["question_id"] for document in found})
+    read = dict(zip(ids, service.store.get(*(f"{records.QUESTIONS}/{each}" for each in ids)), strict=True))
+    for question_id, question in read.items():
         if question is None:
-            raise not_found(f"question any more: {original.question_id}")
-        version, total, points = (question.fields[name] for name in ("version", "total", "points"))
-        copies.append(copy_of(original, rejudging.rejudging_id, version, total, points, rejudging.created_at))
-    return copies
+            raise not_found(f"question any more: {question_id}")
+    return {question_id: question for question_id, question in read.items() if question is not None}
+
+
+def _copy(rejudging: Rejudging, original: Submission, question: Document) -> Submission:
+    version, total, points = (question.fields[name] for name in ("version", "total", "points"))
+    return copy_of(original, rejudging.rejudging_id, version, total, points, rejudging.created_at)
 
 
 def read(service: Service, rejudging_id: str) -> tuple[Rejudging, object]:
@@ -103,10 +124,18 @@ def read(service: Service, rejudging_id: str) -> tuple[Rejudging, object]:
     return records.rejudging_of(document), document.version
 
 
-def latest(service: Service) -> list[Rejudging]:
-    """The newest first."""
-    query = Query(records.REJUDGINGS, order_by=(("created_at", True),), limit=LISTED)
-    return [records.rejudging_of(document) for document in service.store.find(query)]
+def latest(service: Service, may: Callable[[Rejudging], bool] = lambda _: True) -> list[Rejudging]:
+    """The newest first, as many as LISTED of those that ``may`` be shown."""
+    found: list[Rejudging] = []
+    behind: tuple[Any, ...] | None = None
+    for _ in range(READ_AT_MOST):
+        query = Query(records.REJUDGINGS, order_by=(("created_at", True),), limit=LISTED, after=behind)
+        page = [records.rejudging_of(document) for document in service.store.find(query)]
+        found += filter(may, page)
+        if len(page) < LISTED or len(found) >= LISTED:
+            break
+        behind = (page[-1].created_at, page[-1].rejudging_id)
+    return found[:LISTED]
 
 
 def compared(service: Service, rejudging_id: str) -> list[Compared]:

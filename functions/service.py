@@ -26,6 +26,7 @@ class Rules:
     lease_seconds: float = 15.0
     slot_wait: float = 300.0
     judge_timeout: float = 5.0
+    dispatch_deadline: float = 900.0
     max_judgings: int = 5
     max_code_bytes: int = 65_536
     rate_run_per_minute: int = 20
@@ -38,6 +39,11 @@ class Rules:
     def margin(self) -> timedelta:
         """Between the end of a lease and the moment when others may act on it: 2 s, less for very short leases."""
         return timedelta(seconds=min(2.0, self.lease_seconds / 7.5))
+
+    @property
+    def longest_judging(self) -> float:
+        """How long one judging may take, so that a visit fits its dispatch deadline."""
+        return self.dispatch_deadline - self.slot_wait - self.visit_budget
 
     @property
     def lease(self) -> timedelta:
@@ -70,6 +76,10 @@ class Draining:
         return self.begun and self._until is not None and self._clock.monotonic() >= self._until
 
 
+def turnstiles() -> tuple[threading.Lock, ...]:
+    return tuple(threading.Lock() for _ in range(256))
+
+
 @dataclass(frozen=True)
 class Service:
     store: DocumentStore
@@ -86,6 +96,9 @@ class Service:
     claiming: set[str] = field(default_factory=set)
     """The paths of what visits of this process are about to claim, so that they do not collide."""
 
+    turnstiles: tuple[threading.Lock, ...] = field(default_factory=turnstiles)
+    """One request for an attempt at a time: all at once they would only undo each other's readings. Attempts share
+    them by chance, which costs a few milliseconds."""
     validator_builds: dict[str, bytes | None] = field(default_factory=dict)
     """Questions' validators as the judge compiled them, by question and version; None: with each run."""
 

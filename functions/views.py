@@ -1,20 +1,22 @@
-"""What is shown: a submission, an attempt, a question, the service's health. Reads only."""
+"""What is shown: a submission, an attempt, a question. Reads only."""
 
 from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from functions import breaker, models, records
+from functions.access import find_exam, require_question, supervises
 from functions.domain.breaker import State
-from functions.domain.exam import Exam, window
+from functions.domain.exam import NOT_BEGUN, Exam, has_begun, window
 from functions.domain.line import wait_estimate
 from functions.domain.outcome import SHOWN_CHARACTERS, cut
 from functions.domain.scoring import Scored, counting
-from functions.domain.submission import COPY_OF, RunType, Status, Submission
+from functions.domain.submission import RunType, Status, Submission
 from functions.errors import Refusal, not_found
 from functions.keeping import keep
 from functions.ports import Caller, Condition, Query, Unavailable
@@ -23,15 +25,14 @@ from functions.service import Service
 from functions.slots import read_slots
 
 POLL_AFTER_SECONDS = 2
-HEALTH_SECONDS = 1.0
 SERVICE_TIME_SECONDS = 5.0
 SERVICE_TIME_OF = 50
 """Over how many of the latest judgings the expected service time is the mean. Many: at the begin of a burst the last
 few to end are its short ones."""
 FIRST_GUESS_SECONDS = 2.0
 """The service time that is assumed before anything was judged."""
-LONG_WAIT_SECONDS = 60.0
 PAGE_SIZE = 50
+SUBMISSION_ID = re.compile(r"[0-9a-f]{32}")
 
 MESSAGES = {
     Status.QUEUED: "Waiting in line.",
@@ -44,17 +45,6 @@ MESSAGES = {
 JUDGE_AWAY = "The judge is not answering. Your submission is safe and will be judged as soon as it is back."
 
 
-def owned(service: Service, caller: Caller, submission_id: str) -> tuple[Submission, object]:
-    """The caller's own submission (staff: anybody's) and its version. Raises Refusal(404), for somebody else's too."""
-    document = None if COPY_OF in submission_id else service.store.get(records.submission_path(submission_id))[0]
-    if document is None:
-        raise not_found("submission")
-    submission = records.submission_of(document)
-    if submission.student != caller.subject and not caller.staff:
-        raise not_found("submission")
-    return submission, document.version
-
-
 def submission(service: Service, shown: Submission) -> models.SubmissionView:
     """The submission as the contract has it, for its owner and staff."""
     position = estimate = None
@@ -62,7 +52,7 @@ def submission(service: Service, shown: Submission) -> models.SubmissionView:
     if shown.status is Status.QUEUED:
         ahead = service.standing.ahead(shown.run_type, shown.turn_at, shown.submission_id)
         position = sum(ahead.values()) + 1
-        estimate = _wait_estimate(service, ahead, _slots(service))
+        estimate = expected_wait(service, ahead, _slots(service))
         if breaker.state(service).state is not State.CLOSED:
             message = JUDGE_AWAY
     done = shown.status is Status.COMPLETED
@@ -95,7 +85,7 @@ def submission(service: Service, shown: Submission) -> models.SubmissionView:
     )
 
 
-def _wait_estimate(service: Service, ahead: Mapping[RunType, int], slots: int) -> float:
+def expected_wait(service: Service, ahead: Mapping[RunType, int], slots: int) -> float:
     """Seconds from now: the line has moved on since it was read."""
     service_seconds = {kind: _service_seconds(service, kind) for kind in ahead}
     return round(max(0.0, wait_estimate(ahead, service_seconds, slots) - service.standing.age()), 1)
@@ -126,58 +116,9 @@ def _slots(service: Service) -> int:
     )
 
 
-def health(service: Service, uptime_seconds: float, version: str) -> models.HealthView:
-    """How the service is; kept for a second, so that anybody may poll it. Never raises for a store that is away."""
-    try:
-        return keep(service, "health", HEALTH_SECONDS, lambda: _health(service, uptime_seconds, version))
-    except Unavailable:
-        return models.HealthView(
-            status="unhealthy",
-            queue_length=0,
-            processing=0,
-            max_concurrent=service.rules.max_concurrent_submissions,
-            uptime=int(uptime_seconds),
-            queues={},
-            judge=models.JudgeHealth(state=State.CLOSED, since=None),
-            judges=[],
-            version=version,
-        )
-
-
-def _health(service: Service, uptime_seconds: float, version: str) -> models.HealthView:
-    now = service.clock.now()
-    slots = [slot for slot in read_slots(service)[0] if slot.is_held(now) or not slot.retired]
-    usable = [slot for slot in slots if not slot.retired]
-    queues = {str(kind): _queue_health(service, kind, len(usable)) for kind in (RunType.SUBMIT, RunType.RUN)}
-    judge = breaker.state(service)
-    longest = max(queue.oldest_seconds or 0.0 for queue in queues.values())
-    degraded = judge.state is not State.CLOSED or longest > LONG_WAIT_SECONDS
-    return models.HealthView(
-        status="degraded" if degraded else "healthy",
-        queue_length=sum(queue.length for queue in queues.values()),
-        processing=sum(slot.is_held(now) for slot in slots),
-        max_concurrent=len(usable),
-        uptime=int(uptime_seconds),
-        queues=queues,
-        judge=models.JudgeHealth(state=judge.state, since=judge.since),
-        judges=[models.JudgeSlots(name="judge0", state=judge.state, slots=len(usable))],
-        version=version,
-    )
-
-
-def _queue_health(service: Service, kind: RunType, slots: int) -> models.QueueHealth:
-    length = service.standing.length(kind)
-    first = service.store.find(records.line(kind, 1, select=("created_at",)))
-    oldest = (service.clock.now() - first[0].fields["created_at"]).total_seconds() if first else None
-    estimate = _wait_estimate(service, service.standing.all_ahead(kind), slots) if length else 0.0
-    return models.QueueHealth(
-        length=length,
-        oldest_seconds=None if oldest is None else round(max(0.0, oldest), 1),
-        estimated_wait_seconds=estimate,
-    )
-
-
-def question(service: Service, question_id: str) -> models.QuestionView:
+def question(service: Service, caller: Caller, question_id: str) -> models.QuestionView:
+    """Raises Refusal(404), also where the caller may not read it (yet)."""
+    require_question(service, caller, question_id)
     document = head(service, question_id)
     if document is None:
         raise not_found("question")
@@ -216,10 +157,12 @@ def attempt(service: Service, caller: Caller, attempt_id: str, page_token: str |
     if document is None:
         raise not_found("attempt")
     sitting = records.attempt_of(document)
-    if sitting.student != caller.subject and not caller.staff:
+    supervised = supervises(service, caller, sitting.exam_id)
+    if sitting.student != caller.subject and not supervised:
         raise Refusal(403, "This attempt is another student's.")
-    found = service.store.get(f"{records.EXAMS}/{sitting.exam_id}")[0]
-    exam = records.exam_of(found) if found is not None else Exam(sitting.exam_id, sitting.exam_id)
+    exam = find_exam(service, sitting.exam_id) or Exam(sitting.exam_id, sitting.exam_id)
+    if not supervised and not has_begun(exam, sitting, service.clock.now()):
+        raise Refusal(403, NOT_BEGUN)
     page, next_token = _page(service, attempt_id, page_token)
     completed = _completed_submits(service, attempt_id)
     asked = list(exam.question_ids) if exam.question_ids is not None else _questions_of(completed, page)
@@ -245,23 +188,27 @@ def _page(service: Service, attempt_id: str, page_token: str | None) -> tuple[li
             (("attempt_id", "==", attempt_id),),
             order_by=(("created_at", True),),
             limit=PAGE_SIZE + 1,
-            after=_decode(page_token) if page_token else None,
+            after=after(page_token) if page_token else None,
         )
     )
     page = [records.submission_of(each) for each in documents[:PAGE_SIZE]]
     more = len(documents) > PAGE_SIZE
-    return page, _encode(page[-1]) if more else None
+    return page, page_token_of(page[-1].created_at, page[-1].submission_id) if more else None
 
 
-def _encode(last: Submission) -> str:
-    return base64.urlsafe_b64encode(json.dumps([last.created_at.isoformat(), last.submission_id]).encode()).decode()
+def page_token_of(created_at: datetime, submission_id: str) -> str:
+    """What leads on behind this submission in a list of the newest first."""
+    return base64.urlsafe_b64encode(json.dumps([created_at.isoformat(), submission_id]).encode()).decode()
 
 
-def _decode(token: str) -> tuple[Any, ...]:
+def after(page_token: str) -> tuple[datetime, str]:
+    """The inverse, for ``Query.after``. Raises Refusal(400)."""
     try:
-        moment, identifier = json.loads(base64.urlsafe_b64decode(token.encode()))
-        return datetime.fromisoformat(moment).astimezone(UTC), str(identifier)
-    except (ValueError, TypeError):
+        moment, identifier = json.loads(base64.urlsafe_b64decode(page_token.encode()))
+        if not SUBMISSION_ID.fullmatch(identifier):
+            raise ValueError("no submission has this id")
+        return datetime.fromisoformat(moment).astimezone(UTC), identifier
+    except (ValueError, TypeError, OverflowError):
         raise Refusal(400, "This page_token was not given out here.", (("page_token", "not valid"),)) from None
 
 

@@ -159,6 +159,12 @@ def _require_index(query: Query) -> None:
     needed = ordered + [(name, False) for name in sorted(ranged)]
     if not needed or (not equal and len(needed) == 1):
         return  # single fields are indexed by themselves, and equalities are merged from those
+    merged: set[str] = set()
+    for collection, fields in INDEXES:
+        if collection == query.collection and len(fields) == 1 + len(ordered) and list(fields[1:]) == ordered:
+            merged |= {fields[0][0]} & equal
+    if ordered and not ranged and merged == equal:
+        return  # one index an equality, all with this order: merged
     for collection, fields in INDEXES:
         head, tail = fields[: len(equal)], fields[len(equal) :]
         if collection == query.collection and {name for name, _ in head} == equal and list(tail) == needed:

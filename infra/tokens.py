@@ -2,19 +2,80 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import jwt
 
+from functions.logs import log
 from functions.ports import Caller, InvalidToken, Unavailable
 
 LEEWAY_SECONDS = 5
 GOOGLE_KEYS = "https://www.googleapis.com/oauth2/v3/certs"
+FIREBASE_KEYS = "https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com"
+"""Firebase Auth's and Identity Platform's."""
+FIREBASE_SIGNER = "securetoken@system.gserviceaccount.com"
+"""In every address of these keys, which sign for the projects of everybody."""
 GOOGLE_ISSUERS = ("https://accounts.google.com", "accounts.google.com")
-KEYS_SECONDS = 5.0
+FETCH_SECONDS = 5.0
+KEPT_SECONDS = 3600.0
+PAUSE_SECONDS = 30.0
+FIRST_PAUSE_SECONDS = 1.0
+MOST_SUBJECT_CHARACTERS = 256
 REFUSED_ROLES = ("anon", "service_role")
 """Supabase's keys for programs: neither is a person."""
+
+
+def is_firebase(jwks_url: str) -> bool:
+    return FIREBASE_SIGNER in jwks_url
+
+
+class _Published:
+    """A published set of keys, kept for KEPT_SECONDS, and longer where it cannot be read anew.
+
+    A token of an unknown key has it read anew, at most every PAUSE_SECONDS and by one request, while the others go on
+    with the keys that are known: a key that was rotated is soon known, and nobody can keep others out by asking.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._client = jwt.PyJWKClient(url, cache_jwk_set=False, timeout=FETCH_SECONDS)
+        self._lock = threading.Lock()
+        self._keys: list[jwt.PyJWK] = []
+        self._old_at = self._next_try_at = 0.0
+
+    def key_for(self, name: object) -> jwt.PyJWK:
+        """Raises jwt.PyJWKClientError for an unknown one, Unavailable where no key was ever had."""
+        now = time.monotonic()
+        if now >= self._next_try_at and (now >= self._old_at or self._find(name) is None):
+            self._read_anew(now)
+        elif not self._keys:
+            with self._lock:
+                pass  # who reads them for the first time does it for all
+        found = self._find(name)
+        if found is not None:
+            return found
+        if not self._keys:
+            raise Unavailable("the keys that sign tokens cannot be had")
+        raise jwt.PyJWKClientError("no such key")
+
+    def _find(self, name: object) -> jwt.PyJWK | None:
+        return next((key for key in self._keys if key.key_id == name), None)
+
+    def _read_anew(self, now: float) -> None:
+        if not self._lock.acquire(blocking=not self._keys):
+            return
+        try:
+            if now < self._next_try_at:
+                return  # somebody did while this one waited
+            self._next_try_at = now + (PAUSE_SECONDS if self._keys else FIRST_PAUSE_SECONDS)
+            self._keys = self._client.get_signing_keys()
+            self._old_at, self._next_try_at = now + KEPT_SECONDS, now + PAUSE_SECONDS
+        except (jwt.PyJWTError, ValueError, OSError) as error:
+            log("warning", "keys_away", "The keys that sign tokens could not be read.", error=error)
+        finally:
+            self._lock.release()
 
 
 class _Keys:
@@ -23,15 +84,13 @@ class _Keys:
     def __init__(self, *, jwks_url: str | None = None, secret: str | None = None) -> None:
         self.algorithms = ["RS256", "ES256"] if jwks_url else ["HS256"]
         self._secret = secret
-        self._jwks = jwt.PyJWKClient(jwks_url, timeout=KEYS_SECONDS) if jwks_url else None
+        self._published = _Published(jwks_url) if jwks_url else None
 
     def key_for(self, token: str) -> Any:
-        if self._jwks is None:
+        """Raises jwt.PyJWTError where there is none, Unavailable where keys cannot be had."""
+        if self._published is None:
             return self._secret
-        try:
-            return self._jwks.get_signing_key_from_jwt(token).key
-        except jwt.PyJWKClientConnectionError as error:
-            raise Unavailable("the keys that sign tokens cannot be had") from error
+        return self._published.key_for(jwt.get_unverified_header(token).get("kid"))
 
 
 class JWTVerifier:
@@ -54,7 +113,7 @@ class JWTVerifier:
     def verify(self, token: str) -> Caller:
         claims = _claims(self._keys, token, self._issuer, self._audience)
         subject = claims.get("sub")
-        if not isinstance(subject, str) or not subject:
+        if not isinstance(subject, str) or not 0 < len(subject) <= MOST_SUBJECT_CHARACTERS or not _is_text(subject):
             raise InvalidToken("The token names nobody.")
         role = claims.get(self._role_claim)
         if role in REFUSED_ROLES:
@@ -90,6 +149,23 @@ def _claims(keys: _Keys, token: str, issuer: str | list[str] | None, audience: s
         )
     except jwt.ExpiredSignatureError as error:
         raise InvalidToken("The token has expired.") from error
-    except jwt.PyJWTError as error:
+    except (jwt.PyJWTError, ValueError) as error:  # ValueError: what is not even text
         raise InvalidToken("The token is not valid here.") from error
+    if not _is_canonical(token):
+        raise InvalidToken("The token is not valid here.")
     return claims
+
+
+def _is_canonical(token: str) -> bool:
+    """Whether the signature is spelled in the one right way: base64 leaves bits unused, and its decoder is lenient."""
+    signature = token.rpartition(".")[2]
+    return jwt.utils.base64url_encode(jwt.utils.base64url_decode(signature)) == signature.encode()
+
+
+def _is_text(subject: str) -> bool:
+    """Whether a store can keep it: half a character (a lone surrogate) it cannot."""
+    try:
+        subject.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -59,6 +59,8 @@ def firestore_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     try:
         if not processes.wait_until_answers(port, emulator, firestore_emulator.START_SECONDS):
             missing(f"Firestore's emulator: {firestore_emulator.why_it_failed(jar, log)}")
-        yield f"127.0.0.1:{port}"
+        address = f"127.0.0.1:{port}"
+        firestore_emulator.warm_up(address)
+        yield address
     finally:
         processes.stop([emulator])

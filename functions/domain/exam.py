@@ -10,6 +10,7 @@ from typing import Literal
 from functions.domain.submission import RunType
 
 RATE_WINDOW = timedelta(minutes=1)
+NOT_BEGUN = "The exam has not begun."
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,9 @@ class Exam:
 
     def has(self, question_id: str) -> bool:
         return self.question_ids is None or question_id in self.question_ids
+
+    def is_supervised_by(self, instructor: str) -> bool:
+        return self.staff is None or instructor in self.staff
 
 
 @dataclass(frozen=True)
@@ -57,14 +61,20 @@ def window(exam: Exam, attempt: Attempt) -> tuple[datetime | None, datetime | No
     return attempt.opens_at or exam.opens_at, attempt.closes_at or exam.closes_at
 
 
+def has_begun(exam: Exam, attempt: Attempt, now: datetime) -> bool:
+    """Whether the attempt may be looked at: also after its end."""
+    opens_at = window(exam, attempt)[0]
+    return opens_at is None or opens_at <= now
+
+
 def closed_because(exam: Exam, attempt: Attempt, now: datetime, grace: timedelta) -> str | None:
     """Why nothing may be submitted now, as a sentence for the student; None while the attempt is open.
 
     ``grace`` covers what a slow network does to a click made in time.
     """
-    opens_at, closes_at = window(exam, attempt)
-    if opens_at is not None and now < opens_at:
-        return "The exam has not begun."
+    closes_at = window(exam, attempt)[1]
+    if not has_begun(exam, attempt, now):
+        return NOT_BEGUN
     if closes_at is not None and now > closes_at + grace:
         return "The exam has ended."
     return None

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 
 from functions.domain.scoring import Group, equal_points
 
 MAX_CPU_SECONDS = 15.0
 MAX_WALL_SECONDS = 20.0
-"""Judge0's own bounds in its default configuration."""
+MIN_MEMORY_KB, MAX_MEMORY_KB = 2048, 512_000
+MAX_OUTPUT_KB = 4096
+"""Judge0's own bounds in its default configuration (cpu_time_limit, wall_time_limit, memory_limit, max_file_size)."""
+MAX_TESTS = 1000
+MAX_POINTS = 10_000
+MAX_TIME_MULTIPLIER = 10
+MAX_SHOWN_BYTES = 700_000
+"""Statement and samples together: they share one Firestore document, which holds 1 MiB in all."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +95,11 @@ class Question:
         return tuple(test for test in self.tests if not test.hidden)
 
     @property
+    def shown_bytes(self) -> int:
+        """Of statement and samples."""
+        return len(self.statement.encode()) + sum(len(test.stdin) + len(test.expected) for test in self.samples)
+
+    @property
     def grading(self) -> Group:
         return self.groups or equal_points(len(self.tests))
 
@@ -106,3 +119,26 @@ class Question:
         rounds = math.ceil(len(self.tests) / batch_size)
         validating = rounds * (VALIDATOR_LIMITS.wall_seconds + 1) if self.validator else 0.0
         return (rounds + 1) * (max(each.wall_seconds for each in limits) + 1) + validating
+
+
+def version_of(question: Question) -> str:
+    """16 hex digits over everything but the version itself: alike on every platform and Python."""
+    return hashlib.sha256(_canonical(replace(question, version=""))).hexdigest()[:16]
+
+
+def _canonical(value: object) -> bytes:
+    """Type, length, content: two values never share an encoding."""
+    if is_dataclass(value):
+        kind, content = (
+            "d",
+            b"".join(_canonical((each.name, getattr(value, each.name))) for each in fields(value)),
+        )
+    elif isinstance(value, tuple):
+        kind, content = "t", b"".join(map(_canonical, value))
+    elif isinstance(value, bytes):
+        kind, content = "b", value
+    elif isinstance(value, str):
+        kind, content = "s", value.encode()
+    else:
+        kind, content = type(value).__name__, repr(value).encode()
+    return f"{kind}{len(content)}:".encode() + content

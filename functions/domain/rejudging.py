@@ -30,6 +30,8 @@ class Rejudging:
     total: int
     created_at: datetime
     created_by: str
+    exam_ids: tuple[str, ...] = ()
+    """Whose submissions they are: who may see and apply it."""
     stage: Stage = Stage.PREPARING
     closed_at: datetime | None = None
     """When it was applied or cancelled, and by whom."""

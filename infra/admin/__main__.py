@@ -11,6 +11,7 @@ import click
 from functions.domain.languages import BY_EXTENSION
 from infra.admin.context import Commands, Context, fail
 from infra.admin.rejudging import rejudge
+from infra.admin.students import student
 
 if TYPE_CHECKING:
     from functions.service import Service
@@ -48,31 +49,36 @@ def questions() -> None:
 
 
 @questions.command("import")
-@click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", metavar="DIR|FILE.zip...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.pass_obj
-def import_questions(context: Context, folders: tuple[Path, ...]) -> None:
+def import_questions(context: Context, paths: tuple[Path, ...]) -> None:
     """Import Kattis problem packages; a question's id is its folder's name.
+
+    In a zip file problem.yaml lies at the root, and the id is the file's name without .zip; or everything lies in one
+    folder, whose name is the id.
 
     A refused package does not stop the others; the exit code is 1 where any was refused.
     """
     from infra.admin import operations
-    from infra.kattis import PackageError, read_package
+    from infra.kattis import PackageError
+    from infra.kattis.archive import read_path
 
-    service, longest = context.service, context.settings.longest_judging()
+    service = context.service
     refused = 0
-    for folder in folders:
+    for path in paths:
         try:
-            package = read_package(folder)
-            changed = operations.import_package(service, package, longest_judging=longest)
+            package, where = read_path(path)
+            changed = operations.import_package(service, package)
         except (PackageError, operations.OperationError, OSError) as error:
             problems = "; ".join(error.problems) if isinstance(error, PackageError) else error
-            click.echo(f"refused    {folder.name or folder}: {problems}", err=True)
+            click.echo(f"refused    {path.name or path}: {problems}", err=True)
             refused += 1
             continue
         question = package.question
-        click.echo(f"{'imported' if changed else 'unchanged':<9}  {question.question_id}: {len(question.tests)} tests")
+        told = f"{'imported' if changed else 'unchanged':<9}  {question.question_id}: {len(question.tests)} tests"
+        click.echo(f"{told}, from {where}" if where is not None else told)
     if refused:
-        fail(f"{refused} of {len(folders)} refused")
+        fail(f"{refused} of {len(paths)} refused")
 
 
 @questions.command()
@@ -137,6 +143,10 @@ def create_exam(
     )
     operations.create_exam(context.service, exam)
     click.echo(f"created exam {exam_id}")
+    open_to_all = operations.exams_without_a_list(context.service)
+    if question_ids and opens_at is not None and open_to_all:
+        told = f"{', '.join(open_to_all)}: exams without a list of questions"
+        click.echo(f"note: students of {told} can read these questions before {opens_at:%Y-%m-%d %H:%M}Z", err=True)
 
 
 @exams.command("status")
@@ -460,6 +470,7 @@ def capacity(students: int, tests: int, service: float, within: float, concurren
 
 
 cli.add_command(rejudge)
+cli.add_command(student)
 
 if __name__ == "__main__":
     cli(prog_name="python -m infra.admin")

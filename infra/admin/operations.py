@@ -14,11 +14,12 @@ from pathlib import Path
 
 from functions import records
 from functions.domain.exam import Attempt, Exam, window
+from functions.domain.question import Question
 from functions.domain.submission import Status
 from functions.errors import Refusal
 from functions.intake import requeue
 from functions.ports import Condition, Conflict, Create, Document, Put, Query, Update, Write
-from functions.questions import HEAD_SECONDS, QuestionDamaged, put_question, question_version
+from functions.questions import HEAD_SECONDS, QuestionDamaged, judges_too_long, put_question, question_version, sealed
 from functions.service import Service
 from infra.kattis import Package, PackageSubmission
 
@@ -30,39 +31,36 @@ PACKAGE_CHUNKS = 10
 MOST_MINUTES = 7 * 24 * 60
 TRIES = 10
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
-IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,128}")
-"""What the public function takes as an id."""
+IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+"""What the public function takes as an id, less what Firestore keeps for itself (`__x__`)."""
 
 
 class OperationError(Exception):
     """What was asked cannot be done; the message is one sentence for the operator."""
 
 
-def import_package(service: Service, package: Package, *, longest_judging: float) -> bool:
+def import_package(service: Service, package: Package) -> bool:
     """Write a question with its package's own submissions; False where this very version was there already.
 
-    ``longest_judging`` in seconds: what a dispatch deadline leaves for one judging. Raises OperationError.
+    Raises OperationError.
     """
-    question = package.question
-    needed = question.longest_judging_seconds(service.rules.batch_size, service.rules.time_multipliers)
-    if needed > longest_judging:
-        raise OperationError(
-            f"{question.question_id}: judging may take {needed:.0f} s, but DISPATCH_DEADLINE - SLOT_WAIT - VISIT_BUDGET"
-            f" leaves {longest_judging:.0f} s: fewer tests, shorter limits or a longer DISPATCH_DEADLINE"
-        )
+    question = sealed(service, package.question)
+    too_long = judges_too_long(service, question)
+    if too_long is not None:
+        raise OperationError(f"{question.question_id}: {too_long}")
     writes = _package_writes(service, package)
     known = service.store.get(f"{records.QUESTIONS}/{question.question_id}")[0]
-    unchanged = known is not None and known.fields["version"] == question.version and _is_whole(service, package)
+    unchanged = known is not None and known.fields["version"] == question.version and _is_whole(service, question)
     if not unchanged:
         put_question(service, question)
     service.store.commit(*writes)
     return not unchanged
 
 
-def _is_whole(service: Service, package: Package) -> bool:
+def _is_whole(service: Service, question: Question) -> bool:
     """Importing a question again mends it where a part of its tests was lost."""
     try:
-        question_version(service, package.question.question_id, package.question.version)
+        question_version(service, question.question_id, question.version)
     except QuestionDamaged:
         return False
     return True
@@ -135,6 +133,12 @@ def create_exam(service: Service, exam: Exam) -> None:
         service.store.commit(Create(f"{records.EXAMS}/{exam.exam_id}", records.exam_fields(exam)))
     except Conflict:
         raise OperationError(f"exam {exam.exam_id} exists") from None
+
+
+def exams_without_a_list(service: Service) -> list[str]:
+    """Exams of any question: their students can read and submit to those of exams that have not begun, too."""
+    found = map(records.exam_of, service.store.find(Query(records.EXAMS)))
+    return sorted(exam.exam_id for exam in found if exam.question_ids is None)
 
 
 def ensure_exam(service: Service, exam_id: str) -> None:

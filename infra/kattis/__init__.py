@@ -6,6 +6,6 @@ authors use (validators of the input, generators, descriptions of solutions) is 
 """
 
 from infra.kattis.files import PackageError
-from infra.kattis.package import PARTIALLY_ACCEPTED, Package, PackageSubmission, read_package, version_of
+from infra.kattis.package import PARTIALLY_ACCEPTED, Package, PackageSubmission, read_package
 
-__all__ = ["PARTIALLY_ACCEPTED", "Package", "PackageError", "PackageSubmission", "read_package", "version_of"]
+__all__ = ["PARTIALLY_ACCEPTED", "Package", "PackageError", "PackageSubmission", "read_package"]

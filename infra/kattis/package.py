@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import configparser
-import hashlib
 import os
 import re
 import reprlib
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from functions.domain.languages import BY_EXTENSION, canonical
-from functions.domain.question import MAX_CPU_SECONDS, Limits, Question
+from functions.domain.question import (
+    MAX_CPU_SECONDS,
+    MAX_MEMORY_KB,
+    MAX_OUTPUT_KB,
+    MAX_SHOWN_BYTES,
+    MIN_MEMORY_KB,
+    Limits,
+    Question,
+    version_of,
+)
 from functions.domain.scoring import Group
 from functions.domain.verdict import Verdict
 from infra import latex
@@ -22,15 +30,8 @@ from infra.kattis.settings import Legacy, New, NewLimits, PackageLimits, RunCode
 from infra.kattis.tests import read_tests, test_settings
 from infra.kattis.validation import validation_of
 
-MAX_SHOWN_BYTES = 700_000
-"""Statement and samples together: they share one Firestore document, which holds 1 MiB in all."""
-
-MIN_MEMORY_KB, MAX_MEMORY_KB = 2048, 512_000
-MAX_OUTPUT_KB = 4096
-"""Judge0's own bounds in its default configuration (cpu_time_limit, memory_limit, max_file_size)."""
-
 LEGACY, NEW = ("legacy", "legacy-icpc"), ("2023-07", "2023-07-draft")
-QUESTION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+QUESTION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 STATEMENT = re.compile(r"problem(?:\.(?P<language>[a-z]{2,3}(?:-[A-Z]{2})?))?\.(?P<type>md|tex|pdf)")
 PLAIN_NAME = re.compile(r"^%%\s*plainproblemname:(.*)$", re.MULTILINE)
 NOT_IN_MARKDOWN = re.compile(r"!\[[^]\n]*\][(\[]|<img\b|\{\{(?:nextsample|remainingsamples)\}\}")
@@ -48,7 +49,7 @@ EXPECTED = {
     "partially_accepted": PARTIALLY_ACCEPTED,
 }
 """Folders of `submissions/`; memory and output limit are not in the format."""
-EXPECTED_SCORE = re.compile(r"@EXPECTED_SCORE@:\s*(\d+)")
+EXPECTED_SCORE = re.compile(r"@EXPECTED_SCORE@:\s*(\d{1,9})")
 """In a submission's comment, as in DOMjudge's."""
 UNSUPPORTED_FOLDERS = ("attachments", "graders", "include", "static_validator")
 
@@ -83,29 +84,6 @@ def read_package(folder: Path) -> Package:
     return package
 
 
-def version_of(question: Question) -> str:
-    """16 hex digits over everything but the version itself: alike on every platform and Python."""
-    return hashlib.sha256(_canonical(replace(question, version=""))).hexdigest()[:16]
-
-
-def _canonical(value: object) -> bytes:
-    """Type, length, content: two values never share an encoding."""
-    if is_dataclass(value):
-        kind, content = (
-            "d",
-            b"".join(_canonical((each.name, getattr(value, each.name))) for each in fields(value)),
-        )
-    elif isinstance(value, tuple):
-        kind, content = "t", b"".join(map(_canonical, value))
-    elif isinstance(value, bytes):
-        kind, content = "b", value
-    elif isinstance(value, str):
-        kind, content = "s", value.encode()
-    else:
-        kind, content = type(value).__name__, repr(value).encode()
-    return f"{kind}{len(content)}:".encode() + content
-
-
 def _package(name: str, files: Files) -> Package | None:
     if not QUESTION_ID.fullmatch(name):
         files.refuse(f"the folder's name is the question's id: it must match {QUESTION_ID.pattern}")
@@ -124,12 +102,6 @@ def _package(name: str, files: Files) -> Package | None:
     given = test_settings(files, settings)
     groups = groups_of(files, settings, given, stems)
     validator, checker = validation_of(files, settings, given, tests)
-    shown = [
-        statement.encode(),
-        *(part for test in tests if not test.hidden for part in (test.stdin, test.expected)),
-    ]
-    if sum(map(len, shown)) > MAX_SHOWN_BYTES:
-        files.refuse(f"the statement and the samples have more than {MAX_SHOWN_BYTES} bytes together")
     question = Question(
         question_id=name,
         title=title,
@@ -144,6 +116,8 @@ def _package(name: str, files: Files) -> Package | None:
         time_multipliers=tuple(sorted({canonical(name): n for name, n in own.time_multipliers.items()}.items())),
         groups=groups,
     )
+    if question.shown_bytes > MAX_SHOWN_BYTES:
+        files.refuse(f"the statement and the samples have more than {MAX_SHOWN_BYTES} bytes together")
     return Package(replace(question, version=version_of(question)), _submissions(files))
 
 

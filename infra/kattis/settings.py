@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from functions.domain.languages import canonical
+from functions.domain.question import MAX_POINTS, MAX_TIME_MULTIPLIER
 
 
 def _no_other(value: object) -> object:
@@ -123,10 +124,10 @@ class TestSettings(_Strict):
     on_reject: PassedOver = None
     grading: Literal["default"] = "default"
     grader_flags: Flags | None = None
-    accept_score: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    accept_score: Annotated[float, Field(ge=0, le=MAX_POINTS, allow_inf_nan=False)] | None = None
     reject_score: Unsupported = None
     range: PassedOver = None
-    max_score: Annotated[int, Field(ge=0)] | None = None
+    max_score: Annotated[int, Field(ge=0, le=MAX_POINTS)] | None = None
     score_aggregation: Literal["pass-fail", "sum", "min"] | None = None
     require_pass: Unsupported = None
     scoring: Unsupported = None
@@ -144,7 +145,9 @@ class TestSettings(_Strict):
 class RunCode(_Strict):
     """run-code.yaml: what the format has no key for, and it allows no key of ours in problem.yaml."""
 
-    points: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    points: Annotated[int, Field(ge=0, le=MAX_POINTS)] | None = None
     run_stops_early: bool = False
-    time_multipliers: dict[LanguageName, Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]] = {}
+    time_multipliers: dict[
+        LanguageName, Annotated[float, Field(gt=0, le=MAX_TIME_MULTIPLIER, allow_inf_nan=False)]
+    ] = {}
     languages: Annotated[list[LanguageName], Field(min_length=1)] | None = None

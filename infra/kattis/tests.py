@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
-from functions.domain.question import TestCase
+from functions.domain.question import MAX_TESTS, TestCase
 from infra.kattis.files import Files
 from infra.kattis.settings import Legacy, New, TestSettings
 
-MAX_TESTS = 1000
 MAX_TEST_FILE_BYTES = 10_000_000
+MAX_GROUPS = 100
+"""Folders with tests in them, in one another too: the grading looks at all tests for each."""
 UNSUPPORTED_BESIDE_TESTS = (".files", ".interaction", ".statement")
 
 
@@ -34,6 +35,9 @@ def read_tests(files: Files) -> tuple[list[str], tuple[TestCase, ...]]:
     if len(inputs) > MAX_TESTS:
         files.refuse(f"data/: {len(inputs)} tests: at most {MAX_TESTS}")
         return [], ()
+    if len(_folders(stem for stem, _ in inputs)) > MAX_GROUPS:
+        files.refuse(f"data/: more than {MAX_GROUPS} folders of tests")
+        return [], ()
     tests = tuple(
         TestCase(
             stdin=files.content(f"{stem}.in", MAX_TEST_FILE_BYTES),
@@ -43,6 +47,10 @@ def read_tests(files: Files) -> tuple[list[str], tuple[TestCase, ...]]:
         for stem, hidden in inputs
     )
     return [stem for stem, _ in inputs], tests
+
+
+def _folders(stems: Iterable[str]) -> set[PurePosixPath]:
+    return {folder for stem in stems for folder in PurePosixPath(stem).parents}
 
 
 def _beside_a_test(name: str) -> bool:

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import requests
 
+from infra.local import clients
+
 JAR = Path("platform/cloud-firestore-emulator/cloud-firestore-emulator.jar")
 MAIN_CLASS = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
+RULES = Path(__file__).parents[1] / "firestore.rules"
 SDK_FOLDERS = (
     "/usr/lib/google-cloud-sdk",
     "/usr/share/google-cloud-sdk",
@@ -44,8 +47,11 @@ def find(environment: Mapping[str, str]) -> Path:
 
 
 def command(jar: Path, port: int, seed: Path | None = None) -> list[str]:
-    """How to start it; ``seed`` is the metadata file of an earlier export."""
-    started = ["java", "-cp", str(jar), MAIN_CLASS, "--host", "127.0.0.1", "--port", str(port)]
+    """How to start it; ``seed`` is the metadata file of an earlier export.
+
+    With our rules, so that a page is held to them here as it is deployed. Server clients are not.
+    """
+    started = ["java", "-cp", str(jar), MAIN_CLASS, "--host", "127.0.0.1", "--port", str(port), "--rules", str(RULES)]
     return started + (["--seed_from_export", str(seed)] if seed is not None else [])
 
 
@@ -57,6 +63,11 @@ def why_it_failed(jar: Path, log: Path) -> str:
         version = re.search(r'"([^"]+)"', found)
         return f"Java {version[1] if version else ''} is too old for {jar.name}"
     return f"it was not up within {START_SECONDS:.0f} s (see {log})"
+
+
+def warm_up(address: str) -> None:
+    """Write once: the first write loads half of Java, which on a busy machine takes longer than a call of ours may."""
+    clients.firestore_client(address, "first").document("first/write").set({}, timeout=60)
 
 
 def clear(address: str, project: str) -> None:

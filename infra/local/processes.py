@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -54,10 +55,10 @@ def _signal(process: subprocess.Popen[Any], number: int) -> None:
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A port that is free now, below those that systems give to outgoing connections: none of these takes it next."""
+    while not is_free(port := random.randrange(10_000, 32_000)):
+        pass
+    return port
 
 
 def is_free(port: int) -> bool:

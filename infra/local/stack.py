@@ -130,7 +130,7 @@ def _start(running: Running) -> None:
     config = settings.read(variables)
     _create_queues(config)
     service = bootstrap.service_for(config, environment.document_store(config))
-    _load_samples(stack, service)
+    _load_samples(service)
     environment.write_environment_file(stack, variables)
     env = bare | variables
     threads = max(64, 2 * service.rules.max_concurrent_submissions + 4)  # room for an operator's `slots --set`
@@ -201,7 +201,9 @@ def _start_store(running: Running, env: Mapping[str, str]) -> dict[str, str]:
     if started is not None and processes.wait_until_answers(
         stack.firestore_port, started, firestore_emulator.START_SECONDS
     ):
-        return {"FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{stack.firestore_port}"}
+        address = f"127.0.0.1:{stack.firestore_port}"
+        firestore_emulator.warm_up(address)
+        return {"FIRESTORE_EMULATOR_HOST": address}
     running.programs.remove(program)
     if started is not None:
         processes.stop([started])
@@ -264,11 +266,10 @@ def _create_queues(config: settings.Settings) -> None:
     client.transport.close()  # type: ignore[no-untyped-call]
 
 
-def _load_samples(stack: Stack, service: Service) -> None:
-    longest = settings.read(environment.functions_environment(stack, {})).longest_judging()
+def _load_samples(service: Service) -> None:
     seed_slots(service)
     for folder in sorted(path for path in SAMPLES.iterdir() if path.is_dir()):
-        operations.import_package(service, read_package(folder), longest_judging=longest)
+        operations.import_package(service, read_package(folder))
     with contextlib.suppress(operations.OperationError):  # kept from the last time
         operations.create_exam(service, Exam("demo", "Demonstration"))
     with contextlib.suppress(operations.OperationError):

@@ -18,7 +18,7 @@ from functions.claims import claim, close, look
 from functions.domain.submission import RunType, Status, Submission
 from functions.leases import Lease
 from functions.ports import Conflict, Document, DocumentStore, Query, Write
-from functions.service import Service
+from functions.service import Service, turnstiles
 from functions.slots import read_slots
 from tests.contract.conftest import StoreFactory
 from tests.fakes import World, make_world
@@ -61,7 +61,13 @@ class Counting:
 def process(world: World, store: DocumentStore, number: int) -> Service:
     """The service as another process would have it."""
     return replace(
-        world.service, store=store, lock=threading.Lock(), kept={}, claiming=set(), rng=random.Random(number)
+        world.service,
+        store=store,
+        lock=threading.Lock(),
+        kept={},
+        claiming=set(),
+        turnstiles=turnstiles(),
+        rng=random.Random(number),
     )
 
 

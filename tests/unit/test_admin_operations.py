@@ -19,9 +19,11 @@ from click.testing import CliRunner, Result
 
 from functions import records
 from functions.domain.exam import Attempt, Exam
+from functions.domain.question import version_of
 from functions.domain.submission import RunType, Status
 from functions.ports import Conflict, Create, Delete, Document, DocumentStore, Query, Unavailable, Update, Write
 from functions.questions import question_version
+from functions.service import Rules
 from infra import bootstrap
 from infra.admin import operations
 from infra.admin.__main__ import cli
@@ -32,7 +34,6 @@ from infra.local import environment, tokens
 from infra.sqlite import SQLiteDocumentStore
 from tests.fakes import NOON, FakeTicketQueue, World, make_world, question
 
-LONGEST = 540.0
 HEADER = "student,exam,opens_at,closes_at\n"
 ALL_ATTEMPTS = Query(records.ATTEMPTS)
 
@@ -93,39 +94,58 @@ def an_exam(world: World, exam_id: str = "algebra", **times: datetime) -> Exam:
 # questions
 
 
+def version(world: World) -> str:
+    """The question's present version."""
+    document = world.store.get("questions/echo")[0]
+    assert document is not None
+    found: str = document.fields["version"]
+    return found
+
+
+def test_a_version_says_nothing_of_the_hidden_tests_that_it_covers(world: World) -> None:
+    """A submission names it, and its student may read that: guesses must not be tried against it."""
+    operations.import_package(world.service, package())
+    first = version(world)
+    assert first != version_of(package().question)
+    with closing(SQLiteDocumentStore(":memory:")) as store:
+        other = make_world(store)
+        operations.import_package(other.service, package())
+        assert version(other) != first
+
+
 def test_importing_a_package_writes_the_question_and_its_submissions(world: World) -> None:
-    assert operations.import_package(world.service, package(), longest_judging=LONGEST) is True
-    assert question_version(world.service, "echo", "v2").tests == package().question.tests
+    assert operations.import_package(world.service, package()) is True
+    assert question_version(world.service, "echo", version(world)).tests == package().question.tests
     assert operations.load_submissions(world.service, "echo") == list(package().submissions)
     assert operations.imported_questions(world.service) == ["echo"]
 
 
 def test_importing_the_same_package_again_changes_nothing(world: World) -> None:
-    operations.import_package(world.service, package(), longest_judging=LONGEST)
+    operations.import_package(world.service, package())
     before = world.store.get("questions/echo")[0]
-    assert operations.import_package(world.service, package(), longest_judging=LONGEST) is False
+    assert operations.import_package(world.service, package()) is False
     assert world.store.get("questions/echo")[0] == before
 
 
 def test_importing_again_mends_a_question_whose_tests_were_lost(world: World) -> None:
-    operations.import_package(world.service, package(), longest_judging=LONGEST)
-    world.store.commit(Delete(records.tests_path("echo", "v2", 0)))
+    operations.import_package(world.service, package())
+    world.store.commit(Delete(records.tests_path("echo", version(world), 0)))
     world.service.kept.clear()
-    assert operations.import_package(world.service, package(), longest_judging=LONGEST) is True
-    assert len(question_version(world.service, "echo", "v2").tests) == 4
+    assert operations.import_package(world.service, package()) is True
+    assert len(question_version(world.service, "echo", version(world)).tests) == 4
 
 
 def test_new_submissions_of_an_unchanged_question_replace_the_old_ones(world: World) -> None:
-    operations.import_package(world.service, package(), longest_judging=LONGEST)
+    operations.import_package(world.service, package())
     fewer = replace(package(), submissions=package().submissions[:1])
-    assert operations.import_package(world.service, fewer, longest_judging=LONGEST) is False
+    assert operations.import_package(world.service, fewer) is False
     assert operations.load_submissions(world.service, "echo") == list(fewer.submissions)
 
 
 def test_submissions_larger_than_a_document_are_kept_in_chunks(world: World) -> None:
     noise = random.Random(1).randbytes(1_200_000).hex()  # does not shrink below its randomness
     large = replace(package(), submissions=(PackageSubmission(Path("accepted/a.py"), "python", "accepted", noise),))
-    operations.import_package(world.service, large, longest_judging=LONGEST)
+    operations.import_package(world.service, large)
     assert stored(world, records.package_path("echo", 1)) is not None
     assert operations.load_submissions(world.service, "echo") == list(large.submissions)
     assert operations.imported_questions(world.service) == ["echo"]
@@ -136,14 +156,14 @@ def test_submissions_that_fit_no_batch_are_refused_before_anything_is_written(
 ) -> None:
     monkeypatch.setattr(records, "CHUNK_BYTES", 10)
     with pytest.raises(OperationError, match="too large"):
-        operations.import_package(world.service, package(), longest_judging=LONGEST)
+        operations.import_package(world.service, package())
     assert world.store.get("questions/echo")[0].fields["version"] == "v1"  # type: ignore[union-attr]
 
 
 def test_a_question_that_may_take_too_long_is_refused_with_both_figures(world: World) -> None:
     with pytest.raises(OperationError, match=r"^echo: judging may take 21 s, but .* leaves 20 s"):
-        operations.import_package(world.service, package(), longest_judging=20.0)
-    assert operations.import_package(world.service, package(), longest_judging=21.0)
+        operations.import_package(replace(world.service, rules=Rules(dispatch_deadline=380.0)), package())
+    assert operations.import_package(replace(world.service, rules=Rules(dispatch_deadline=381.0)), package())
 
 
 def test_a_question_without_a_package_has_no_submissions_to_load(world: World) -> None:
@@ -152,14 +172,14 @@ def test_a_question_without_a_package_has_no_submissions_to_load(world: World) -
 
 
 def test_damaged_submissions_are_told_in_a_sentence(world: World) -> None:
-    operations.import_package(world.service, package(), longest_judging=LONGEST)
+    operations.import_package(world.service, package())
     world.store.commit(Update(records.package_path("echo", 0), {"payload": b"x"}))
     with pytest.raises(OperationError, match="damaged"):
         operations.load_submissions(world.service, "echo")
 
 
 def test_a_new_version_is_seen_by_all_once_the_old_one_is_forgotten(world: World) -> None:
-    operations.import_package(world.service, package(), longest_judging=LONGEST)
+    operations.import_package(world.service, package())
     assert operations.seconds_until_seen(world.service, "echo") == 5.0
     world.clock.sleep(4.0)
     assert operations.seconds_until_seen(world.service, "echo") == 1.0
@@ -744,3 +764,9 @@ def test_a_proxy_of_the_shell_is_not_asked_for_the_local_stack(
     monkeypatch.setenv("no_proxy", "")
     scripted.answers.append((200, {}, [{"name": "python"}]))
     assert scripted.client().languages() == ["python"]
+
+
+def test_exams_of_any_question_are_named_where_a_later_one_is_made(world: World) -> None:
+    assert operations.exams_without_a_list(world.service) == ["exam"]
+    operations.create_exam(world.service, Exam("later", "Later", ("echo",), opens_at=NOON + timedelta(days=1)))
+    assert operations.exams_without_a_list(world.service) == ["exam"]

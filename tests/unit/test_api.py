@@ -188,10 +188,38 @@ def test_a_missing_field_is_named(client: Any) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"\xff", b'{"a":' * 50_000, b"nonsense", b'{"code": "\\ud800"}', b'{"\\ud800": 1}'],
+    [
+        b"",
+        b"{",
+        b"\xff",
+        "{}".encode("utf-16"),
+        '{"code": "\\ud800"}'.encode("utf-16-le"),
+        b"\xef\xbb\xbf{}",
+        b'{"a":' * 50_000,
+        b"nonsense",
+        b'{"code": "\\ud800"}',
+        b'{"\\ud800": 1}',
+    ],
 )
 def test_what_is_not_json_is_a_bad_request(client: Any, body: bytes) -> None:
     assert_problem(post(client, body[:99_999]), 400)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"run_type": "run", "run_type": "submit"}',
+        '{"a": {"\\ud800": 1, "\\ud800": 2}}',
+        '{"code": NaN}',
+        '{"code": -Infinity}',
+        '{"code": ' + "9" * 5000 + "}",
+    ],
+)
+def test_json_that_others_could_read_otherwise_is_a_bad_request(client: Any, text: str) -> None:
+    answer = post(client, text.encode())
+    assert_problem(answer, 400)
+    if "run_type" in text:
+        assert answer.json["detail"] == 'The body names the field "run_type" twice.'
 
 
 @pytest.mark.parametrize("body", [[], "text", 5, None, [BODY], '"{}"'])
@@ -373,6 +401,10 @@ def test_the_openapi_document_describes_every_route(client: Any) -> None:
         ("GET", "/rejudgings/{rejudging_id}"),
         ("POST", "/rejudgings/{rejudging_id}/apply"),
         ("POST", "/rejudgings/{rejudging_id}/cancel"),
+        ("GET", "/overview"),
+        ("GET", "/submissions"),
+        ("POST", "/submissions/{submission_id}/requeue"),
+        ("PUT", "/questions/{question_id}"),
     }
     assert "application/problem+json" in document["paths"]["/"]["post"]["responses"]["422"]["content"]
     open_to_all = {
@@ -395,6 +427,33 @@ def test_only_listed_origins_may_read(client: Any) -> None:
     assert "Idempotency-Key" in listed.headers["Access-Control-Allow-Headers"]
     other = client.get("/health", headers={"Origin": "https://evil.example"})
     assert "Access-Control-Allow-Origin" not in other.headers
+
+
+def test_every_answer_bears_the_headers_that_protect_it(client: Any) -> None:
+    for answer in (post(client), post(client, token=None), client.get("/health"), get(client, "/nothing")):
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Content-Security-Policy"] == "frame-ancestors 'none'"
+        assert answer.headers["X-Request-Id"]
+    assert post(client).headers["Cache-Control"] == "no-store"
+    assert get(client, "/attempts/attempt-alice").headers["Cache-Control"] == "no-store"
+
+
+def test_no_answer_lets_credentials_or_any_origin_in(client: Any) -> None:
+    for origin in ("https://exam.example", "https://evil.example", "null", "*", "https://exam.example.evil"):
+        for method in ("OPTIONS", "GET"):
+            answer = client.open("/submissions/x", method=method, headers={"Origin": origin})
+            assert "Access-Control-Allow-Credentials" not in answer.headers
+            allowed = answer.headers.get("Access-Control-Allow-Origin")
+            assert allowed == (origin if origin == "https://exam.example" else None)
+    methods = client.options("/questions/x", headers={"Origin": "https://exam.example"}).headers
+    assert "PUT" in methods["Access-Control-Allow-Methods"]
+
+
+def test_an_input_of_ones_own_has_its_bound_in_bytes(client: Any) -> None:
+    run = BODY | {"run_type": "run"}
+    assert post(client, run | {"stdin": "x" * 65_536}).status_code == 202
+    assert_problem(post(client, json.dumps(run | {"stdin": "é" * 40_000}, ensure_ascii=False).encode()), 422, "stdin")
+    assert_problem(post(client, run | {"stdin": "x" * 65_537}), 422, "stdin")
 
 
 def test_a_request_id_is_kept_unless_it_is_nonsense(client: Any) -> None:

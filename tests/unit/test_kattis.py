@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import os
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
+import yaml
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from functions.domain.question import Limits, Question, TestCase, Validator
+from functions.domain.question import Limits, Question, TestCase, Validator, version_of
 from functions.domain.scoring import Group
 from functions.domain.verdict import Verdict
 from infra import local
-from infra.kattis import Package, PackageError, PackageSubmission, read_package, version_of
+from infra.kattis import Package, PackageError, PackageSubmission, read_package
+from infra.kattis import settings as kattis
+from infra.kattis.files import Files
 from infra.latex import LatexError, to_markdown
 
 QUESTIONS = Path(local.__file__).parent / "questions"
@@ -458,7 +463,7 @@ def test_what_a_new_package_asks_for_and_we_lack_is_named(new: Folder, yaml: str
     [
         ("name: [", "not YAML: while parsing"),
         ("name: 2030-13-01", "not YAML: month must be in 1..12"),
-        ("[" * 5000, "not YAML: "),
+        ("name: " + "[" * 5000, "line 1: more than 20 levels in one another"),
         ("- name", "not a map of keys to values"),
         ("name: 2048", "name: 2048 is neither a text nor a map of languages to texts"),
         ("name: {sv: Hej}", "name: there is none for the statement's language (en)"),
@@ -469,7 +474,7 @@ def test_what_a_new_package_asks_for_and_we_lack_is_named(new: Folder, yaml: str
         ),
         ("problem_format_version: 2023-07", "name: is missing"),
         (b"name: \xff", "not UTF-8 (byte 6)"),
-        ("name: " + "x" * 262_139, "262145 bytes: at most 262144"),
+        ("name: " + "x" * 16_379, "16385 bytes: at most 16384"),
     ],
 )
 def test_a_damaged_problem_yaml_is_refused(legacy: Folder, yaml: str | bytes, beginning: str) -> None:
@@ -480,7 +485,7 @@ def test_a_damaged_problem_yaml_is_refused(legacy: Folder, yaml: str | bytes, be
 def test_a_yaml_file_that_grows_by_references_is_refused_at_once(legacy: Folder) -> None:
     levels = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30)]
     legacy.put({"problem.yaml": "\n".join(["name: Hello", "a0: &a0 [x]", *levels, "validator_flags: *a29"])})
-    assert any("validator_flags: Input should be" in problem for problem in legacy.problems())
+    assert legacy.problems() == ("hello: problem.yaml: line 3: a reference (*a0) is not supported",)
 
 
 @pytest.mark.parametrize(
@@ -661,6 +666,191 @@ def test_a_package_above_the_bound_is_refused_before_it_is_read(legacy: Folder) 
         file.truncate(100_000_001)
     (problem,) = legacy.put({"problem.yaml": "["}).problems()
     assert problem.endswith(" bytes in all: at most 100000000")
+
+
+def test_a_statement_above_the_bound_or_with_an_endless_line_is_refused(legacy: Folder) -> None:
+    legacy.put({MD: "x\n" * 32_769})
+    assert legacy.problems() == (f"hello: {MD}: 65538 bytes: at most 65536",)
+    legacy.put({MD: "a\n" + "x" * 10_001})
+    assert legacy.problems() == (f"hello: {MD}: line 2: 10001 characters: at most 10000",)
+    legacy.put({MD: "x" * 10_000, "submissions/accepted/a.py": "x" * 262_144})
+    assert len(legacy.read().submissions[0].source) == 262_144
+    legacy.put({"submissions/accepted/a.py": "x" * 262_145})
+    assert legacy.problems() == ("hello: submissions/accepted/a.py: 262145 bytes: at most 262144",)
+
+
+@pytest.mark.parametrize("name", ["problem.yaml", OWN, GROUP, "domjudge-problem.ini", ".timelimit"])
+def test_settings_above_the_bound_are_refused(legacy: Folder, name: str) -> None:
+    legacy.put({name: "#" * 16_385})
+    assert legacy.problems()[0] == f"hello: {name}: 16385 bytes: at most 16384"
+
+
+def test_all_settings_together_have_a_bound(legacy: Folder) -> None:
+    legacy.put({f"data/secret/{number}.yaml": "#" * 16_000 for number in range(20)})
+    problems = legacy.problems()
+    assert len(problems) == 2
+    assert problems[0] == "hello: data/secret/8.yaml: with it the settings have more than 300000 characters in all"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("keywords: [&a x, *a]", "line 2: a reference (*a) is not supported"),
+        ("a0: &a {x: 1}\na1: &b {<<: [*a, *a]}", "line 3: a reference (*a) is not supported"),
+        ("keywords: " + "[" * 20, "line 2: more than 20 levels in one another"),
+        ("keywords:\n" + "- " * 20, "line 3: more than 20 levels in one another"),
+        ("keywords: {" + "a: {" * 20, "line 2: more than 20 levels in one another"),
+        ("keywords:\n  " + "? " * 20, "line 3: more than 20 levels in one another"),
+        ("keywords: !!int ''", "line 2: a tag (!) is not supported"),
+        ("keywords: !!python/object/apply:os.abort []", "line 2: a tag (!) is not supported"),
+        ("keywords: ! x", "line 2: a tag (!) is not supported"),
+        ("keywords: 0x" + "f" * 10_000, "line 2: a number of 10002 characters: at most 40"),
+        ("keywords: 1" + ":59" * 4000, "line 2: a number of 12001 characters: at most 40"),
+        ("keywords: 1" + ":59" * 4000 + ".5", "line 2: a number of 12003 characters: at most 40"),
+        ("keywords: " + "9" * 41, "line 2: a number of 41 characters: at most 40"),
+        ('keywords: "\\ud83d"', "line 2: half a surrogate pair is no character"),
+    ],
+)
+def test_yaml_that_is_made_to_grow_or_to_break_its_parser_is_refused(legacy: Folder, text: str, problem: str) -> None:
+    legacy.put({"problem.yaml": f"name: Hello\n{text}\n"})
+    assert legacy.problems() == (f"hello: problem.yaml: {problem}",)
+
+
+def test_yaml_that_is_plain_is_taken_up_to_each_bound(legacy: Folder) -> None:
+    legacy.put({"problem.yaml": f"name: Hello\nkeywords: [{'[' * 17}x{']' * 17}, {'9' * 40}, '{'9' * 50}', 1.5e+3]\n"})
+    assert legacy.read().question.title == "Hello"
+
+
+SCALARS = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.dates() | st.datetimes() | st.text() | st.binary()
+)
+MODELS = (kattis.Legacy, kattis.New, kattis.TestSettings, kattis.RunCode, kattis.LegacyLimits, kattis.NewLimits)
+KEYS = st.sampled_from(sorted({key for model in MODELS for key in model.model_fields}))
+TREES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS | SCALARS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(st.dictionaries(KEYS, TREES, max_size=4), st.sampled_from(["problem.yaml", OWN, GROUP]), st.booleans())
+def test_any_settings_are_read_or_refused_but_break_nothing(
+    tmp_path_factory: pytest.TempPathFactory, tree: dict[str, object], name: str, new: bool
+) -> None:
+    folder = Folder(tmp_path_factory.mktemp("any") / "hello").put(NEW_FILES if new else LEGACY_FILES)
+    with suppress(PackageError):
+        folder.put({name: yaml.safe_dump(tree)}).read()
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(
+    st.text() | st.text("{}[]&*!|>'\"%@`#,:?-. \n\tab0<=~") | st.binary(), st.sampled_from(["problem.yaml", OWN, GROUP])
+)
+def test_any_text_as_settings_is_read_or_refused_but_breaks_nothing(
+    tmp_path_factory: pytest.TempPathFactory, content: str | bytes, name: str
+) -> None:
+    folder = Folder(tmp_path_factory.mktemp("any") / "hello").put(LEGACY_FILES)
+    with suppress(PackageError):
+        folder.put({name: content}).read()
+
+
+def test_more_files_than_the_bound_are_not_looked_at(legacy: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.kattis.files.MAX_FILES", 11)
+    legacy.put({".git/objects/1": "", ".git/objects/2": "", "notes/1": ""})
+    assert legacy.problems() == ("hello: more than 11 files and folders",)
+    monkeypatch.setattr("infra.kattis.files.MAX_FILES", 12)
+    assert legacy.read().question.title == "Hello"
+    legacy.put({"notes/a/b/2": ""})
+    assert legacy.problems() == ("hello: more than 12 files and folders",)
+
+
+def test_folders_that_lie_in_one_another_without_end_are_not_followed(legacy: Folder) -> None:
+    deep = legacy.path
+    for _ in range(200):
+        deep = deep / "d"
+        deep.mkdir()
+    assert legacy.problems() == (f"hello: {'/'.join('d' * 129)}: its name has 257 bytes: at most 255",)
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("data/a\nb", "data/a\\nb: its name has a control character"),
+        ("data/a\x1b[2Jb/c", "data/a\\x1b[2Jb: its name has a control character"),
+        ("data/a\u2028b", "data/a\\u2028b: its name has a control character"),
+        ("data/\udcff", "data/\\udcff: its name is not UTF-8"),
+        ("data/\udcff/a", "data/\\udcff: its name is not UTF-8"),
+    ],
+)
+def test_a_name_that_cannot_be_told_in_a_line_is_refused(legacy: Folder, name: str, problem: str) -> None:
+    assert legacy.put({name: ""}).problems() == (f"hello: {problem}",)
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "name"),
+    [
+        (os, "scandir", "data/secret"),
+        (os, "stat", "data/secret/2.in"),
+        (io, "open", "data/secret/2.in"),
+        (io, "open", "problem.yaml"),
+    ],
+)
+def test_what_cannot_be_read_is_told_and_never_left_out(
+    legacy: Folder, monkeypatch: pytest.MonkeyPatch, module: Any, function: str, name: str
+) -> None:
+    original = getattr(module, function)
+
+    def denied(path: object, *more: object, **other: object) -> object:
+        if str(path).endswith(name):
+            raise PermissionError(13, "Permission denied", str(path))
+        return original(path, *more, **other)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, function, denied)
+        assert legacy.problems() == (f"hello: {name}: cannot be read (Permission denied)",)
+    assert legacy.read().question.title == "Hello"
+
+
+def test_a_file_that_grows_after_it_was_found_is_read_to_the_bound_only(legacy: Folder) -> None:
+    files = Files(legacy.path)
+    legacy.put({"data/secret/2.in": b"x" * 1000})
+    assert files.content("data/secret/2.in", 100) == b""
+    assert files.problems == ["data/secret/2.in: 1000 bytes: at most 100"]
+    legacy.without("data/secret/2.ans")
+    assert files.content("data/secret/2.ans", 100) == b""
+    assert files.problems[1] == "data/secret/2.ans: cannot be read (No such file or directory)"
+
+
+def test_of_many_problems_the_first_hundred_are_told_each_in_a_short_line(legacy: Folder) -> None:
+    legacy.put({MD: "![a](\n" * 1000})
+    problems = legacy.problems()
+    assert (len(problems), problems[-1]) == (101, "hello: and more")
+    legacy.put({MD: f"![{'x' * 5000}]("})
+    (problem,) = legacy.problems()
+    assert len(problem) <= 500
+    assert problem.startswith(f"hello: {MD}: line 1: ![xxx")
+    assert problem.endswith("xxx]( is not supported")
+
+
+def test_more_groups_than_the_bound_are_refused(legacy: Folder) -> None:
+    legacy.put({f"data/secret/{number}/1{end}": "" for number in range(96) for end in (".in", ".ans")})
+    assert len(legacy.read().question.tests) == 98
+    legacy.put({f"data/secret/96/1{end}": "" for end in (".in", ".ans")})
+    assert legacy.problems() == ("hello: data/: more than 100 folders of tests",)
+
+
+@pytest.mark.parametrize("score", ["10000.5", "1.0e+308", "99999999999999999999"])
+def test_a_score_that_no_mark_can_be_is_refused(legacy: Folder, score: str) -> None:
+    legacy.put({"problem.yaml": SCORING, "data/testdata.yaml": f"accept_score: {score}"})
+    (problem,) = legacy.problems()
+    assert problem.startswith("hello: data/testdata.yaml: accept_score: Input should be less than or equal to 10000")
+
+
+def test_a_groups_score_that_no_mark_can_be_is_refused(new: Folder) -> None:
+    new.put({"problem.yaml": NEW + "type: scoring\n", "data/secret/test_group.yaml": "max_score: 10001"})
+    (problem,) = new.problems()
+    assert problem.endswith("max_score: Input should be less than or equal to 10000, not 10001")
 
 
 def test_more_tests_than_the_bound_are_refused(legacy: Folder, monkeypatch: pytest.MonkeyPatch) -> None:

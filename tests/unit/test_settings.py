@@ -8,6 +8,7 @@ import pytest
 
 from infra import settings
 from infra.settings import Settings, SettingsError
+from infra.tokens import FIREBASE_KEYS
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_READ_BY_THE_FUNCTIONS = {"SANDBOX"}  # the local runner's
@@ -39,12 +40,23 @@ def test_the_example_file_lists_every_setting_with_its_default() -> None:
         ({"SLOT_WAIT": "850"}, "under DISPATCH_DEADLINE"),
         ({"DISPATCH_DEADLINE": "1000"}, "FUNCTION_TIMEOUT"),
         ({"SQLITE_PATH": "x", "K_SERVICE": "run-code"}, "SQLITE_PATH"),
+        ({"ALLOWED_ORIGINS": "*"}, "ALLOWED_ORIGINS"),
+        ({"AUTH_JWKS_URL": f"{FIREBASE_KEYS}/", "AUTH_ISSUER": "x"}, "your project's id"),
+        ({"ALLOWED_ORIGINS": "https://a.example, https://b.example/page"}, "no origin such as"),
+        ({"AUTH_JWKS_URL": "http://keys.example/jwks"}, "https"),
+        ({"TASKS_JWKS_URL": "file:///keys"}, "https"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_would_be_right(environment: dict[str, str], words: str) -> None:
     with pytest.raises(SettingsError) as refused:
         settings.read(environment)
     assert words in str(refused.value)
+
+
+def test_what_is_right_is_not_named_beside_it() -> None:
+    with pytest.raises(SettingsError) as refused:
+        settings.read({"ALLOWED_ORIGINS": "*"})
+    assert len(str(refused.value).splitlines()) == 1
 
 
 def test_a_refused_secret_is_not_repeated() -> None:

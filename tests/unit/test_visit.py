@@ -474,3 +474,17 @@ def test_two_deployments_with_different_settings_share_one_set_of_slots(world: W
     set_slots(world.service, 2)
     seed_slots(other)  # a restart does not undo what an operator set
     assert [slot.number for slot in read_slots(world.service)[0] if not slot.retired] == [1, 2]
+
+
+def test_a_submission_that_somebody_deleted_in_mid_judging_gives_its_slot_back(world: World) -> None:
+    submitted = world.submit()
+    path = records.submission_path(submitted.submission_id)
+
+    def delete(program: Program) -> Execution:
+        world.store.commit(Delete(path))
+        return echo(program)
+
+    world.judge.run = delete
+    visit_line(world)
+    assert held(world) == 0
+    assert world.store.get(path) == [None]
