@@ -23,6 +23,7 @@ from functions.domain.submission import Status
 from functions.errors import Refusal, not_found
 from functions.logs import log
 from functions.ports import Conflict, InvalidToken, TokenVerifier, Unavailable
+from functions.receipts import receipt_for
 from functions.service import Service
 
 RETRY_SECONDS = 5
@@ -65,7 +66,9 @@ def _add_submissions(app: OpenAPI, service: Service) -> None:
         """202 with the submission; 200 where the same request had been accepted before."""
         wanted = intake.Request(**body.model_dump())
         accepted = intake.submit(service, g.caller, wanted, header.idempotency_key)
-        view = views.submission(service, accepted.submission)
+        view = views.submission(service, g.caller, accepted.submission)
+        if service.receipt_key is not None:
+            view.receipt = receipt_for(accepted.submission, service.receipt_key)
         answer = json_answer(view, HTTPStatus.ACCEPTED if accepted.created else HTTPStatus.OK)
         answer.headers["Location"] = f"/submissions/{view.submission_id}"
         return _retry_after(answer, view)
@@ -88,7 +91,7 @@ def _add_submissions(app: OpenAPI, service: Service) -> None:
     def get_submission(path: models.SubmissionPath) -> Response:
         """Kept cheap: this is what pages poll. `Retry-After` says when to ask next; 304 on `If-None-Match`."""
         shown, _ = require_submission(service, g.caller, path.submission_id)
-        view = views.submission(service, shown)
+        view = views.submission(service, g.caller, shown)
         answer = _retry_after(json_answer(view), view)
         answer.set_etag(hashlib.sha256(answer.get_data()).hexdigest()[:32])
         answer.headers["Cache-Control"] = "private, no-cache"
@@ -113,9 +116,9 @@ def _add_submissions(app: OpenAPI, service: Service) -> None:
             if shown.student != g.caller.subject:
                 raise not_found("submission of yours")
             if shown.status is Status.CANCELLED:
-                return json_answer(views.submission(service, shown))
+                return json_answer(views.submission(service, g.caller, shown))
             try:
-                return json_answer(views.submission(service, intake.cancel(service, shown, at)))
+                return json_answer(views.submission(service, g.caller, intake.cancel(service, shown, at)))
             except Conflict:
                 continue  # it just moved: read what it is now
         raise Unavailable("the submission keeps moving")

@@ -81,9 +81,12 @@ class TestView(BaseModel):
     stderr: str | None = None
     message: str | None = Field(default=None, description="Why it was not accepted, in words; else left out.")
     truncated: bool = Field(default=False, description="True where a text was cut; else left out.")
+    full_output_url: str | None = Field(
+        default=None, description="The whole of a cut output, for a few minutes; else left out."
+    )
 
 
-def test_view(result: TestResult) -> TestView:
+def test_view(result: TestResult, full_output_url: str | None) -> TestView:
     """With only what is shown set: answers leave out what is not set."""
     shown: dict[str, Any] = {
         "number": result.number,
@@ -97,6 +100,8 @@ def test_view(result: TestResult) -> TestView:
         shown |= {name: text for name, text in texts.items() if text is not None}
     if result.truncated:
         shown["truncated"] = True
+    if full_output_url is not None:
+        shown["full_output_url"] = full_output_url
     return TestView(**shown)
 
 
@@ -124,6 +129,12 @@ class SubmissionView(BaseModel):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    receipt: str | None = Field(
+        default=None, description="Where it was just sent: what proves that it was; else left out."
+    )
+    hidden_outputs_url: str | None = Field(
+        default=None, description="For staff: what was printed on hidden tests, for a few minutes; else left out."
+    )
 
 
 class QuestionLine(BaseModel):

@@ -10,7 +10,7 @@ The errors that a port may raise:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -217,6 +217,28 @@ class Judge(Protocol):
 
     def probe(self) -> None:
         """One cheap call, to learn whether the judge answers. Raises Unavailable."""
+
+
+class ObjectStore(Protocol):
+    """Objects by key, whole: what is too large for a document. Every method raises Unavailable.
+
+    A key names one content for ever, so that writing it again changes nothing.
+    """
+
+    def put(self, key: str, content: bytes) -> None:
+        """Write the object, all of it or nothing."""
+
+    def get(self, key: str) -> bytes | None:
+        """The object as it is there, which the caller verifies; None where there is none."""
+
+    def delete(self, key: str) -> None:
+        """Remove the object; where there is none, nothing happens."""
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """All keys that begin so, sorted."""
+
+    def link(self, key: str, seconds: int) -> str:
+        """A URL by which anybody may read the object for so long, as a text file to be saved. Asks nobody."""
 
 
 class Clock(Protocol):

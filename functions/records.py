@@ -13,7 +13,7 @@ from typing import Any
 from functions.domain.breaker import Breaker, State
 from functions.domain.exam import Attempt, Exam, LastTurn
 from functions.domain.line import Slot, Waiting
-from functions.domain.question import Limits, Question, TestCase, Validator
+from functions.domain.question import Data, Limits, Question, Stored, TestCase, Validator
 from functions.domain.rejudging import Compared, Rejudging, Stage, original_id
 from functions.domain.scoring import Group, Scored
 from functions.domain.submission import COPY_OF, Outcome, RunType, Status, Submission
@@ -78,7 +78,7 @@ def slot_path(number: int) -> str:
     return f"{SLOTS}/{number}"
 
 
-REJUDGING_ONLY = ("rejudging_id", "before")
+SELDOM = ("rejudging_id", "before")
 """Fields that most submissions do not have."""
 
 
@@ -95,7 +95,7 @@ def _submission_content(submission: Submission) -> dict[str, Any]:
     ]
     if submission.before is not None:
         record["before"] = asdict(submission.before)
-    return {key: _plain(value) for key, value in record.items() if value is not None or key not in REJUDGING_ONLY}
+    return {key: _plain(value) for key, value in record.items() if value is not None or key not in SELDOM}
 
 
 def submission_changes(before: Submission, after: Submission) -> dict[str, Any]:
@@ -288,12 +288,6 @@ def _question_of(question_id: str, content: Fields, tests: tuple[TestCase, ...])
     )
 
 
-def samples_of(record: Fields) -> tuple[TestCase, ...]:
-    return tuple(
-        TestCase(stdin=sample["stdin"], expected=sample["expected"], hidden=False) for sample in record["samples"]
-    )
-
-
 def tests_path(question_id: str, version: str, chunk: int) -> str:
     return f"{TESTS}/{question_id}@{version}-{chunk}"
 
@@ -302,10 +296,7 @@ def version_chunks(question: Question) -> list[dict[str, Any]]:
     """One version, whole, in chunks that fit a document: judging reads it once and keeps it."""
     head = question_fields(question)
     del head["samples"]
-    tests = [
-        [base64.b64encode(test.stdin).decode(), base64.b64encode(test.expected).decode(), test.hidden]
-        for test in question.tests
-    ]
+    tests = [[_data_fields(test.stdin), _data_fields(test.expected), test.hidden] for test in question.tests]
     return _chunks(
         {
             "head": head,
@@ -328,10 +319,18 @@ def question_of_chunks(question_id: str, payloads: list[bytes]) -> Question:
     """The inverse of ``version_chunks``. Raises ValueError or KeyError where a chunk is damaged."""
     record = _of_chunks(payloads)
     tests = tuple(
-        TestCase(stdin=base64.b64decode(stdin), expected=base64.b64decode(expected), hidden=hidden)
+        TestCase(stdin=_data_of(stdin), expected=_data_of(expected), hidden=hidden)
         for stdin, expected, hidden in record["tests"]
     )
     return _question_of(question_id, record, tests)
+
+
+def _data_fields(data: Data) -> str | dict[str, Any]:
+    return asdict(data) if isinstance(data, Stored) else base64.b64encode(data).decode()
+
+
+def _data_of(record: str | dict[str, Any]) -> Data:
+    return base64.b64decode(record) if isinstance(record, str) else Stored(**record)
 
 
 def package_path(question_id: str, chunk: int) -> str:

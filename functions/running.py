@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from functions.asking import Stopped, ask
 from functions.domain.verdict import Ending, Execution
@@ -18,6 +19,20 @@ QUEUED_AT_JUDGE_SECONDS = 45.0
 """How long a test may wait inside the judge before it is sent again, beside its own limits."""
 NOT_EXECUTED = (126, 127)
 """A shell's exit codes for a program that it cannot start."""
+
+
+class Made(Sequence[Program]):
+    """Programs that are made when they are sent: the data of all tests together need not fit the memory."""
+
+    def __init__(self, total: int, make: Callable[[int], Program]) -> None:
+        self._total = total
+        self._make = make
+
+    def __len__(self) -> int:
+        return self._total
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._make(range(self._total)[index])
 
 
 def nothing(_: Window) -> None:
@@ -42,8 +57,8 @@ def build(service: Service, lease: Lease, program: Program) -> Execution | None:
     return built if whole else None
 
 
-def with_build(program: Program, output: bytes) -> Program:
-    return replace(program, step=Step.RUN, build=output)
+def with_build(programs: Sequence[Program], output: bytes) -> Sequence[Program]:
+    return Made(len(programs), lambda index: replace(programs[index], step=Step.RUN, build=output))
 
 
 def was_not_executed(execution: Execution) -> bool:

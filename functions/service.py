@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 
-from functions.ports import Clock, DocumentStore, Judge, TicketQueue
+from functions.data_cache import DataCache
+from functions.ports import Clock, DocumentStore, Judge, ObjectStore, TicketQueue
 from functions.standing import Standing
 
 
@@ -88,6 +89,8 @@ class Service:
     clock: Clock
     rules: Rules
     draining: Draining
+    objects: ObjectStore | None = None
+    """None: there is none. Then no question has data in it, and no output is kept beyond what a document holds."""
     rng: random.Random = field(default_factory=random.Random)
     lock: threading.Lock = field(default_factory=threading.Lock)
     """Guards ``kept`` and ``claiming``; never held across a call to the outside."""
@@ -99,6 +102,10 @@ class Service:
     turnstiles: tuple[threading.Lock, ...] = field(default_factory=turnstiles)
     """One request for an attempt at a time: all at once they would only undo each other's readings. Attempts share
     them by chance, which costs a few milliseconds."""
+    receipt_key: str | None = field(default=None, repr=False)
+    """None: no receipts are given."""
+    data: DataCache = field(default_factory=DataCache)
+    """Tests' data from the object store, as much of it as fits a bound."""
     validator_builds: dict[str, bytes | None] = field(default_factory=dict)
     """Questions' validators as the judge compiled them, by question and version; None: with each run."""
 

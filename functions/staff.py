@@ -42,7 +42,7 @@ def _add_overseeing(app: OpenAPI, service: Service) -> None:
             requeued = intake.requeue(service, submission, version)
         except Conflict:
             raise Refusal(409, "Somebody else has just requeued it.") from None
-        return json_answer(views.submission(service, requeued))
+        return json_answer(views.submission(service, g.caller, requeued))
 
     def put_question(path: staff_models.StoredQuestionPath, body: staff_models.QuestionRequest) -> Response:
         """Write a question whole: a new one (201), or a new version (200). What was sent before keeps its version."""

@@ -11,8 +11,9 @@ from functions.domain.verdict import Ending, Execution
 from functions.leases import Lease
 from functions.ports import Program
 from functions.questions import QuestionDamaged
-from functions.running import build, run, was_not_executed, with_build
+from functions.running import Made, build, run, was_not_executed, with_build
 from functions.service import Service
+from functions.test_data import content_of
 
 RIGHT, WRONG = 42, 43
 """A validator's exit codes, in Kattis' format and elsewhere."""
@@ -32,7 +33,13 @@ def validate(
     Raises QuestionDamaged where the validator says neither right nor wrong, and what `run` raises.
     """
     indices = [index for index, execution in executions.items() if execution.ending is Ending.WELL]
-    programs = [_program(validator, tests[index], executions[index].stdout) for index in indices]
+
+    def program(place: int) -> Program:
+        test = tests[indices[place]]
+        files = {"input": content_of(service, lease, test.stdin), "answer": content_of(service, lease, test.expected)}
+        return _program(validator, files, executions[indices[place]].stdout)
+
+    programs = Made(len(indices), program)
     found: dict[int, Difference | None] = dict.fromkeys(executions)
     if programs:
         ended = _run(service, lease, question, programs)
@@ -41,13 +48,13 @@ def validate(
     return found
 
 
-def _program(validator: Validator, test: TestCase, output: bytes) -> Program:
+def _program(validator: Validator, files: Mapping[str, bytes], output: bytes) -> Program:
     return Program(
         source=validator.source.encode(),
         language=validator.language,
         stdin=output,
         limits=VALIDATOR_LIMITS,
-        files={"input": test.stdin, "answer": test.expected, "feedback/.keep": b""},
+        files={**files, "feedback/.keep": b""},
         arguments=("input", "answer", "feedback", *validator.flags),
     )
 
@@ -66,7 +73,7 @@ def _run(service: Service, lease: Lease, question: Question, programs: Sequence[
     kept = service.validator_builds[key]
     if kept is None:
         return run(service, lease, programs)
-    ended = run(service, lease, [with_build(program, kept) for program in programs])
+    ended = run(service, lease, with_build(programs, kept))
     if any(map(was_not_executed, ended.values())):
         service.validator_builds[key] = None
         return run(service, lease, programs)

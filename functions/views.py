@@ -19,6 +19,7 @@ from functions.domain.scoring import Scored, counting
 from functions.domain.submission import RunType, Status, Submission
 from functions.errors import Refusal, not_found
 from functions.keeping import keep
+from functions.outputs import link
 from functions.ports import Caller, Condition, Query, Unavailable
 from functions.questions import head
 from functions.service import Service
@@ -45,8 +46,8 @@ MESSAGES = {
 JUDGE_AWAY = "The judge is not answering. Your submission is safe and will be judged as soon as it is back."
 
 
-def submission(service: Service, shown: Submission) -> models.SubmissionView:
-    """The submission as the contract has it, for its owner and staff."""
+def submission(service: Service, caller: Caller, shown: Submission) -> models.SubmissionView:
+    """The submission as the contract has it, for its owner and staff; what is for staff only is left out for others."""
     position = estimate = None
     message = MESSAGES[shown.status]
     if shown.status is Status.QUEUED:
@@ -58,6 +59,10 @@ def submission(service: Service, shown: Submission) -> models.SubmissionView:
     done = shown.status is Status.COMPLETED
     if done:
         message = next((f"Test {each.number}: {each.message}" for each in shown.results if each.message), None)
+    for_staff: dict[str, str] = {}
+    if done and shown.hidden_outputs is not None and supervises(service, caller, shown.exam_id):
+        url = link(service, shown.hidden_outputs)
+        for_staff = {} if url is None else {"hidden_outputs_url": url}
     return models.SubmissionView(
         submission_id=shown.submission_id,
         status=shown.status,
@@ -74,7 +79,7 @@ def submission(service: Service, shown: Submission) -> models.SubmissionView:
         points=shown.points,
         passed=shown.passed,
         total=shown.total,
-        tests=[models.test_view(result) for result in shown.results] if done else [],
+        tests=[models.test_view(each, link(service, each.full_output)) for each in shown.results] if done else [],
         compile_output=shown.compile_output,
         message=message,
         code=shown.code,
@@ -82,6 +87,7 @@ def submission(service: Service, shown: Submission) -> models.SubmissionView:
         created_at=shown.created_at,
         started_at=shown.started_at,
         finished_at=shown.finished_at,
+        **for_staff,
     )
 
 
@@ -125,9 +131,9 @@ def question(service: Service, caller: Caller, question_id: str) -> models.Quest
     record = document.fields
     allowed = list(record["languages"]) or [language.name for language in languages(service)]
     samples = []
-    for number, sample in enumerate(records.samples_of(record), start=1):
-        stdin, stdin_cut = cut(sample.stdin, SHOWN_CHARACTERS)
-        expected, expected_cut = cut(sample.expected, SHOWN_CHARACTERS)
+    for number, sample in enumerate(record["samples"], start=1):
+        stdin, stdin_cut = cut(sample["stdin"], SHOWN_CHARACTERS)
+        expected, expected_cut = cut(sample["expected"], SHOWN_CHARACTERS)
         truncated = stdin_cut or expected_cut
         samples.append(models.Sample(number=number, stdin=stdin, expected_output=expected, truncated=truncated))
     multipliers = {**service.rules.time_multipliers, **record["time_multipliers"]}
@@ -176,7 +182,7 @@ def attempt(service: Service, caller: Caller, attempt_id: str, page_token: str |
             questions=[models.QuestionLine(**_titled(service, question_id)) for question_id in asked],
         ),
         scores=[_score(service, exam, question_id, completed) for question_id in asked],
-        submissions=[submission(service, each) for each in page],
+        submissions=[submission(service, caller, each) for each in page],
         next_page_token=next_token,
     )
 

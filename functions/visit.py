@@ -18,6 +18,10 @@ from functions.logs import log
 from functions.ports import Conflict, Unavailable
 from functions.questions import QuestionDamaged, question_version
 from functions.service import Service
+from functions.test_data import TestDataAway
+
+MOST_STUCK = 20
+"""How many whose test data is away a visit passes by; then Cloud Tasks' backoff sets the pace."""
 
 
 class End(Enum):
@@ -49,6 +53,7 @@ def _serve(service: Service, gate: Gate, kind: RunType, served: list[Submission]
         in_budget = service.clock.monotonic() - begun < service.rules.visit_budget
         return in_budget and not service.draining.begun and not _is_paused(service, kind, begun)
 
+    stuck: set[str] = set()
     while not served or may_go_on():
         taken = _wait_for_slot(service, gate, kind, begun, may_wait=not served)
         if isinstance(taken, End):
@@ -61,13 +66,19 @@ def _serve(service: Service, gate: Gate, kind: RunType, served: list[Submission]
                 log("warning", "lease_lost", "The slot is somebody else's; nothing was written.", lease.submission)
                 break
             away = after.status is Status.QUEUED and after.judgings < lease.submission.judgings
+            passes = away and _may_be_passed_by(lease.submission, after, stuck)
+            if passes:
+                stuck.add(after.submission_id)
             try:
-                following = close(service, lease, after, go_on=may_go_on() and not away)
+                following = close(service, lease, after, go_on=may_go_on() and (passes or not away))
             except LeaseLost:
                 log("warning", "lease_lost", "The slot is somebody else's; nothing was written.", lease.submission)
                 break
             if following is None:
                 gate.open()
+            if passes and following is not None:
+                lease = following
+                continue
             if away and not served:
                 return End.JUDGE_AWAY  # this ticket is not used up: Cloud Tasks brings it again
             if away:
@@ -77,6 +88,12 @@ def _serve(service: Service, gate: Gate, kind: RunType, served: list[Submission]
             served.append(after)
             lease = following
     return End.JUDGED
+
+
+def _may_be_passed_by(before: Submission, after: Submission, stuck: set[str]) -> bool:
+    """Only its test data is away, which others of the line need not wait for; it went back behind them."""
+    went_back = after.turn_at > before.turn_at
+    return went_back and after.submission_id not in stuck and len(stuck) < MOST_STUCK
 
 
 def _is_paused(service: Service, kind: RunType, begun: float) -> bool:
@@ -123,6 +140,8 @@ def _judge(service: Service, lease: Lease) -> Submission:
         return retry.put_back(lease.submission)
     except Stopped:
         return retry.put_back(lease.submission)
+    except TestDataAway:
+        return retry.set_back(lease.submission, service.clock.now())
     except QuestionDamaged as error:
         log("error", "question_damaged", "A question's tests cannot be read.", submission, error=error)
         failed = replace(lease.submission, status=Status.FAILED, finished_at=service.clock.now(), owner=None)

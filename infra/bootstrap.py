@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
 from functions.domain.submission import RunType
 from functions.domain.verdict import Execution
-from functions.ports import DocumentStore, Judge, Language, Program, TicketQueue
+from functions.ports import DocumentStore, Judge, Language, ObjectStore, Program, TicketQueue
 from functions.service import Draining, Service
 from infra import logs, settings
 from infra.clock import SystemClock
@@ -96,6 +96,25 @@ def judge(config: Settings) -> Judge:
     return Judge0Judge(config.judge0_url or "", headers, config.judge_timeout, config.language_ids)
 
 
+def object_store(config: Settings) -> ObjectStore | None:
+    if config.object_store_endpoint is None:
+        return None
+    return _LazyObjectStore(lambda: _s3(config))
+
+
+def _s3(config: Settings) -> ObjectStore:
+    from infra.object_store import S3ObjectStore
+
+    return S3ObjectStore(
+        endpoint=config.object_store_endpoint or "",
+        bucket=config.object_store_bucket or "",
+        access_key_id=config.object_store_access_key_id or "",
+        secret_access_key=config.object_store_secret_access_key or "",
+        region=config.object_store_region,
+        timeout=config.judge_timeout,
+    )
+
+
 class _LazyTicketQueue:
     """Google's client costs a quarter of a second to import: polls and `/health` never need it."""
 
@@ -132,6 +151,28 @@ class _LazyJudge:
         self._judge().probe()
 
 
+class _LazyObjectStore:
+    """boto3 costs a seventh of a second to import: most processes never touch an object."""
+
+    def __init__(self, build: Callable[[], ObjectStore]) -> None:
+        self._store = cache(build)
+
+    def put(self, key: str, content: bytes) -> None:
+        self._store().put(key, content)
+
+    def get(self, key: str) -> bytes | None:
+        return self._store().get(key)
+
+    def delete(self, key: str) -> None:
+        self._store().delete(key)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        return self._store().keys(prefix)
+
+    def link(self, key: str, seconds: int) -> str:
+        return self._store().link(key, seconds)
+
+
 @cache
 def service() -> Service:
     """This process's service."""
@@ -148,6 +189,8 @@ def service_for(config: Settings, store: DocumentStore) -> Service:
         clock=clock,
         rules=config.rules(),
         draining=Draining(clock, _told_to_end),
+        objects=object_store(config),
+        receipt_key=config.receipt_key,
     )
 
 

@@ -105,6 +105,12 @@ class Settings(BaseModel):
     judge0_api_key: Annotated[str | None, Field(repr=False)] = None
     judge0_api_host: str | None = None
     judge0_auth_token: Annotated[str | None, Field(repr=False)] = None
+    object_store_endpoint: Annotated[str, Field(pattern=r"^https?://[^/?#\s]+/?$")] | None = None
+    object_store_bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$")] | None = None
+    object_store_access_key_id: str | None = None
+    object_store_secret_access_key: Annotated[str | None, Field(repr=False)] = None
+    object_store_region: str = "auto"
+    receipt_key: Annotated[str | None, Field(min_length=32, repr=False)] = None
     language_ids: IdByLanguage = {}
     time_multipliers: MultiplierByLanguage = {}
 
@@ -138,6 +144,11 @@ class Settings(BaseModel):
                 "SQLITE_PATH is for one machine: a deployed function keeps nothing on its disk",
             ),
             (
+                len({self.object_store_endpoint is None, *(each is None for each in self._object_store())}) == 1,
+                "OBJECT_STORE_ENDPOINT, OBJECT_STORE_BUCKET, OBJECT_STORE_ACCESS_KEY_ID and "
+                "OBJECT_STORE_SECRET_ACCESS_KEY go together: set all or none",
+            ),
+            (
                 not is_firebase(self.auth_jwks_url or "") or self.auth_audience is not None,
                 "AUTH_AUDIENCE must be your project's id: Firebase's keys sign for every project",
             ),
@@ -146,6 +157,9 @@ class Settings(BaseModel):
         if broken:
             raise ValueError("; ".join(broken))
         return self
+
+    def _object_store(self) -> tuple[str | None, ...]:
+        return self.object_store_bucket, self.object_store_access_key_id, self.object_store_secret_access_key
 
     def rules(self) -> Rules:
         return Rules(**{name: getattr(self, name) for name in Rules.__dataclass_fields__})

@@ -26,20 +26,20 @@ def missing(what: str) -> NoReturn:
 
 
 @contextmanager
-def judge_process(module: str, *options: str) -> Iterator[str]:
-    """The URL of a judge of ours, a process of its own on a free port."""
+def our_process(module: str, *options: str) -> Iterator[str]:
+    """The URL of a stand-in of ours, a process of its own on a free port."""
     command = [sys.executable, "-m", module, "--port", "0", *options]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as judge:
+    ) as started:
         try:
-            assert judge.stdout is not None
-            ready = re.search(r"http://\S+", judge.stdout.readline())
+            assert started.stdout is not None
+            ready = re.search(r"http://\S+", started.stdout.readline())
             if ready is None:
-                missing(f"{module}: {judge.stderr.read() if judge.stderr else ''}")
+                missing(f"{module}: {started.stderr.read() if started.stderr else ''}")
             yield ready[0]
         finally:
-            processes.stop([judge])
+            processes.stop([started])
 
 
 @pytest.fixture(scope="session")

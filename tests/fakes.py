@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -60,6 +60,38 @@ class FakeTicketQueue:
         if self.away:
             raise Unavailable("the queue is away")
         return queue in self.paused
+
+
+@dataclass
+class InMemoryObjectStore:
+    objects: dict[str, bytes] = field(default_factory=dict)
+    away: bool = False
+    read: list[str] = field(default_factory=list)
+    """The keys that were asked for, in order."""
+
+    def put(self, key: str, content: bytes) -> None:
+        self._called()
+        self.objects[key] = content
+
+    def get(self, key: str) -> bytes | None:
+        self.read.append(key)
+        self._called()
+        return self.objects.get(key)
+
+    def delete(self, key: str) -> None:
+        self._called()
+        self.objects.pop(key, None)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        self._called()
+        return iter(sorted(key for key in self.objects if key.startswith(prefix)))
+
+    def link(self, key: str, seconds: int) -> str:
+        return f"memory:{key}?seconds={seconds}"
+
+    def _called(self) -> None:
+        if self.away:
+            raise Unavailable("the object store is away")
 
 
 def echo(program: Program) -> Execution:
@@ -151,6 +183,7 @@ class World:
     clock: FakeClock
     tickets: FakeTicketQueue
     judge: FakeJudge
+    objects: InMemoryObjectStore
 
     @property
     def store(self) -> DocumentStore:
@@ -183,7 +216,7 @@ class World:
 
 def make_world(store: DocumentStore, **rules: object) -> World:
     clock = FakeClock()
-    tickets, judge = FakeTicketQueue(), FakeJudge(clock)
+    tickets, judge, objects = FakeTicketQueue(), FakeJudge(clock), InMemoryObjectStore()
     service = Service(
         store=store,
         tickets=tickets,
@@ -192,8 +225,9 @@ def make_world(store: DocumentStore, **rules: object) -> World:
         rules=Rules(**rules),  # type: ignore[arg-type]
         draining=Draining(clock),
         rng=random.Random(1),
+        objects=objects,
     )
-    world = World(service, clock, tickets, judge)
+    world = World(service, clock, tickets, judge, objects)
     seed_slots(service)
     exam = Exam("exam", "An exam")
     service.store.commit(Create("exams/exam", records.exam_fields(exam)))

@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from functions.domain import scoring
-from functions.domain.checkers import Difference, checker_of
+from functions.domain.checkers import Difference
 from functions.domain.explaining import explain
-from functions.domain.question import Limits, Question, TestCase
+from functions.domain.question import Limits, Question, Stored, TestCase
 from functions.domain.submission import RunType, Status, Submission
 from functions.domain.verdict import Ending, Execution, TestResult, Verdict, overall, verdict_of
 
@@ -27,14 +27,9 @@ def tests_for(submission: Submission, question: Question) -> tuple[TestCase, ...
     return question.samples if submission.run_type is RunType.RUN else question.tests
 
 
-def compare(submission: Submission, question: Question, test: TestCase, execution: Execution) -> Difference | None:
-    """Where the question's checker finds the output wrong.
-
-    None also where nothing is compared: a run on the student's own input, a validator's question, no good ending.
-    """
-    if submission.custom_input or question.validator is not None or execution.ending is not Ending.WELL:
-        return None
-    return checker_of(question.checker)(test.expected, execution.stdout)
+def is_compared(submission: Submission, question: Question, execution: Execution) -> bool:
+    """Not so: a run on the student's own input, a validator's question, no good ending."""
+    return not submission.custom_input and question.validator is None and execution.ending is Ending.WELL
 
 
 def judged(
@@ -84,7 +79,8 @@ def _result(
     )
     if test.hidden or index >= SHOWN_TESTS:
         return result
-    texts = (test.stdin, test.expected, execution.stdout, execution.stderr)
+    shown = (b"" if isinstance(data, Stored) else data for data in (test.stdin, test.expected))
+    texts = (*shown, execution.stdout, execution.stderr)
     stdin, expected, stdout, stderr = (cut(text, SHOWN_CHARACTERS) for text in texts)
     return replace(
         result,

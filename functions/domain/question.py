@@ -43,13 +43,30 @@ VALIDATOR_LIMITS = Limits(cpu_seconds=5.0, memory_kb=256_000, output_kb=64)
 
 
 @dataclass(frozen=True)
+class Stored:
+    """Data too large for a document: an object, found and verified by its SHA-256 (hex). ``size`` in bytes."""
+
+    sha256: str
+    size: int
+
+    def __len__(self) -> int:
+        return self.size
+
+
+Data = bytes | Stored
+
+
+@dataclass(frozen=True)
 class TestCase:
-    """One input with what a right program prints. Bytes, because a test need not be text."""
+    """One input with what a right program prints. Bytes, because a test need not be text.
+
+    Of a hidden test either may be `Stored`; what a student is shown never is.
+    """
 
     __test__ = False  # the word belongs to judging; pytest must not collect it
 
-    stdin: bytes
-    expected: bytes
+    stdin: Data
+    expected: Data
     hidden: bool
 
 

@@ -79,6 +79,7 @@ def copy_of(
         passed=0,
         results=(),
         compile_output=None,
+        hidden_outputs=None,
         failure=None,
         rejudging_id=rejudging_id,
         before=original.outcome,
@@ -106,5 +107,6 @@ def applied(original: Submission, copy: Submission) -> Submission:
         passed=copy.passed,
         results=copy.results,
         compile_output=copy.compile_output,
+        hidden_outputs=copy.hidden_outputs,
         rejudging_id=copy.rejudging_id,
     )

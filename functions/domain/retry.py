@@ -14,6 +14,11 @@ def put_back(submission: Submission) -> Submission:
     return replace(_waiting(submission), judgings=max(0, submission.judgings - 1))
 
 
+def set_back(submission: Submission, now: datetime) -> Submission:
+    """What it needs is away, which others may not need: SETBACK later in the order, and this judging does not count."""
+    return replace(put_back(submission), turn_at=max(submission.turn_at, now + SETBACK))
+
+
 def abandoned(submission: Submission, now: datetime, max_judgings: int, reason: str) -> Submission:
     """A judging died or failed: again, SETBACK later in the order; after ``max_judgings`` of them `failed`.
 

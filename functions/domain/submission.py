@@ -74,6 +74,8 @@ class Submission:
     passed: int = 0
     results: tuple[TestResult, ...] = ()
     compile_output: str | None = None
+    hidden_outputs: str | None = None
+    """Where, for staff, the outputs on hidden tests are kept that were not accepted: an object's key."""
     failure: str | None = None
     """Why we could not judge it, for staff. Never anything of a hidden test."""
     rejudging_id: str | None = None

@@ -78,6 +78,8 @@ class TestResult:
     message: str | None = None
     """Why it is not accepted, as a sentence for the student; for tests that the student may see."""
     truncated: bool = False
+    full_output: str | None = None
+    """Where the whole standard output is kept, if that is more than stands here: an object's key."""
 
 
 VERDICT_OF_ENDING = {

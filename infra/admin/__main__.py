@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from functions.domain.languages import BY_EXTENSION
+from infra.admin.archive.commands import delete_exam, export, import_archive, scores
 from infra.admin.context import Commands, Context, fail
+from infra.admin.receipts import receipt
 from infra.admin.rejudging import rejudge
 from infra.admin.students import student
 
@@ -59,15 +62,17 @@ def import_questions(context: Context, paths: tuple[Path, ...]) -> None:
 
     A refused package does not stop the others; the exit code is 1 where any was refused.
     """
+    from functions import test_data
     from infra.admin import operations
     from infra.kattis import PackageError
     from infra.kattis.archive import read_path
 
     service = context.service
+    keep = None if service.objects is None else partial(test_data.store, service.objects)
     refused = 0
     for path in paths:
         try:
-            package, where = read_path(path)
+            package, where = read_path(path, keep)
             changed = operations.import_package(service, package)
         except (PackageError, operations.OperationError, OSError) as error:
             problems = "; ".join(error.problems) if isinstance(error, PackageError) else error
@@ -469,7 +474,12 @@ def capacity(students: int, tests: int, service: float, within: float, concurren
     capacity.show(capacity.ExamEnd(students, tests, service, within), concurrent)
 
 
+exams.add_command(delete_exam)
+cli.add_command(export)
+cli.add_command(import_archive)
+cli.add_command(receipt)
 cli.add_command(rejudge)
+cli.add_command(scores)
 cli.add_command(student)
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import IO, Any, Literal
@@ -18,8 +18,10 @@ from typing import IO, Any, Literal
 from functions import records
 from functions.domain.rejudging import Stage
 from functions.domain.submission import Status
-from functions.ports import Condition, Conflict, Create, Delete, Document, DocumentStore, Query, Update, Write
+from functions.outputs import all_of, objects_of
+from functions.ports import Condition, Conflict, Create, Delete, Document, Query, Update, Write
 from functions.service import Service
+from infra.admin.archive.reading import SMALL_AT_ONCE, WHOLE_AT_ONCE, each
 from infra.admin.operations import OperationError
 
 HELD = (records.ATTEMPTS, records.SUBMISSIONS, records.REJUDGED)
@@ -28,9 +30,6 @@ CHOSEN_BY = {"attempt_id": records.ATTEMPTS, "submission_id": records.SUBMISSION
 """A rejudging of one attempt or submission says so in `wanted`."""
 ERASED = "(erased)"
 """Stands for an id, and can be none."""
-READ_AT_ONCE = 20
-"""Whole documents, of at most 1 MiB each."""
-SMALL_AT_ONCE = 200
 ERASED_AT_ONCE = 100
 """Firestore counts what a batch takes out of indexes too, and bounds it."""
 TRIES = 10
@@ -73,7 +72,7 @@ def student_hash(student: str) -> str:
 def requests(service: Service, student: str | None) -> list[DataRequest]:
     """What was exported and erased of one student, or of all, the oldest first."""
     where: tuple[Condition, ...] = () if student is None else (("student_hash", "==", student_hash(student)),)
-    found = _each(service.store, Query(records.DATA_REQUESTS, where), SMALL_AT_ONCE)
+    found = each(service.store, Query(records.DATA_REQUESTS, where), SMALL_AT_ONCE)
     return sorted(map(data_request_of, found), key=lambda request: request.begun_at)
 
 
@@ -109,18 +108,32 @@ def export(service: Service, student: str, out: IO[bytes]) -> DataRequest:
     earlier = requests(service, student)
     request, _ = _begin(service, "export", student)
     counts = dict.fromkeys(HELD, 0)
+    whole: list[str] = []
     out.write(b"{\n" + _json("student", student) + b",\n" + _json("exported_at", request.begun_at))
     for collection in HELD:
         out.write(f',\n "{collection}": ['.encode())
-        for document in _each(service.store, Query(collection, _of(student)), READ_AT_ONCE):
+        for document in each(service.store, Query(collection, _of(student)), WHOLE_AT_ONCE):
             out.write(b",\n" if counts[collection] else b"\n")
             out.write(_json(None, {"id": document.document_id, **dict(sorted(document.fields.items()))}))
+            whole += [each["full_output"] for each in document.fields.get("results", ()) if each.get("full_output")]
             counts[collection] += 1
         out.write(b"]")
-    out.write(b",\n" + _json("data_requests", [asdict(each) for each in earlier]) + b"\n}\n")
+    out.write(b',\n "whole_outputs": [')
+    for number, (key, text) in enumerate(_texts(service, whole)):
+        out.write((b",\n" if number else b"\n") + _json(None, {"key": key, "text": text}))
+    out.write(b"]")
+    out.write(b",\n" + _json("data_requests", [asdict(request) for request in earlier]) + b"\n}\n")
     done = replace(request, done_at=service.clock.now(), counts=counts)
     service.store.commit(Update(done.path, {"done_at": done.done_at, "counts": done.counts}))
     return done
+
+
+def _texts(service: Service, keys: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Outputs longer than their documents keep, one at a time; what is there no more is left out."""
+    for key in keys:
+        content = None if service.objects is None else service.objects.get(key)
+        if content is not None:
+            yield key, content.decode(errors="replace")
 
 
 def _json(key: str | None, value: object) -> bytes:
@@ -182,8 +195,11 @@ def erase(service: Service, student: str) -> DataRequest:
 def _interrupted(service: Service, student: str) -> Document | None:
     """The record of an erasure that did not come to its end."""
     query = Query(records.DATA_REQUESTS, (("student_hash", "==", student_hash(student)),))
-    found = _each(service.store, query, SMALL_AT_ONCE)
-    return next((each for each in found if each.fields["kind"] == "erase" and each.fields["done_at"] is None), None)
+    found = each(service.store, query, SMALL_AT_ONCE)
+    open_ = (
+        document for document in found if document.fields["kind"] == "erase" and document.fields["done_at"] is None
+    )
+    return next(open_, None)
 
 
 def _require_at_rest(service: Service, student: str) -> None:
@@ -225,9 +241,12 @@ class _Erasure:
         """Raises Conflict where something changed: read again, go on. Raises OperationError."""
         self._forget_in_rejudgings()
         while batch := self._next_batch():
-            if any(each.fields.get("status") == Status.PROCESSING for each in batch):
+            if any(document.fields.get("status") == Status.PROCESSING for document in batch):
                 raise _being_judged(self.student)
-            self._write([Delete(each.path, each.version) for each in batch], batch[0].path.partition("/")[0])
+            self._forget_outputs(batch)
+            self._write(
+                [Delete(document.path, document.version) for document in batch], batch[0].path.partition("/")[0]
+            )
         _require_at_rest(self.service, self.student)
         self.request = replace(self.request, done_at=self.service.clock.now())
         self._write([])
@@ -240,22 +259,31 @@ class _Erasure:
                 return found
         return []
 
+    def _forget_outputs(self, batch: list[Document]) -> None:
+        """Before their documents go: by these alone they are found."""
+        objects = self.service.objects
+        if objects is not None and not batch[0].path.startswith(records.ATTEMPTS):
+            for document in batch:
+                # one that bears a rejudging's result refers to what was kept of the copy
+                for key in {*objects_of(document.fields), *objects.keys(all_of(document.document_id))}:
+                    objects.delete(key)
+
     def _forget_in_rejudgings(self) -> None:
         """What was rejudged, by whom and when stays; whose it was goes, while there is something that tells it."""
         store = self.service.store
         hers = {
-            key: {each.document_id for each in _each(store, self._query(collection), SMALL_AT_ONCE)}
+            key: {found.document_id for found in each(store, self._query(collection), SMALL_AT_ONCE)}
             for key, collection in CHOSEN_BY.items()
         }
-        for document in _each(store, Query(records.REJUDGINGS, select=("wanted",)), SMALL_AT_ONCE):
+        for document in each(store, Query(records.REJUDGINGS, select=("wanted",)), SMALL_AT_ONCE):
             wanted: Mapping[str, str] = document.fields["wanted"]
             if any(wanted.get(key) in ids for key, ids in hers.items()):
                 forgotten = {key: ERASED if key in CHOSEN_BY else value for key, value in wanted.items()}
                 self._write([Update(document.path, {"wanted": forgotten})], records.REJUDGINGS)
 
     def _query(self, collection: str, limit: int | None = None) -> Query:
-        """Without reading what was written."""
-        return Query(collection, _of(self.student), limit=limit, select=("status",))
+        """Without reading what was written, but where it is kept."""
+        return Query(collection, _of(self.student), limit=limit, select=("status", "results", "hidden_outputs"))
 
     def _write(self, writes: list[Write], collection: str | None = None) -> None:
         if collection is not None:
@@ -268,12 +296,3 @@ class _Erasure:
 
 def _of(student: str) -> tuple[Condition, ...]:
     return (("student", "==", student),)
-
-
-def _each(store: DocumentStore, query: Query, at_once: int) -> Iterator[Document]:
-    """All that match, in the order of their ids, read ``at_once`` at a time."""
-    page = store.find(replace(query, limit=at_once))
-    yield from page
-    while len(page) == at_once:
-        page = store.find(replace(query, limit=at_once, after=(page[-1].document_id,)))
-        yield from page

@@ -18,9 +18,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from infra.kattis.files import MAX_FILES, MAX_PACKAGE_BYTES, PackageError, wrong_name
+from infra.kattis.files import MAX_FILES, PackageError, wrong_name
 from infra.kattis.package import QUESTION_ID, Package, read_package
+from infra.kattis.tests import Keep
 
+MAX_ARCHIVE_BYTES = 100_000_000
+"""As it is, and unpacked: an archive is what somebody sends, a folder what somebody has."""
 MAX_DIRECTORY_BYTES = 4_000_000
 """Of the table of contents, which zipfile reads whole before anything in it can be counted."""
 READ_AT_ONCE = 65_536
@@ -45,17 +48,19 @@ DAMAGED = (
 """What zipfile raises over bytes that are no archive."""
 
 
-def read_path(path: Path) -> tuple[Package, str | None]:
+def read_path(path: Path, keep: Keep | None = None) -> tuple[Package, str | None]:
     """The package of a folder or of a `.zip` file; for the latter where in it the files were, as words for a person.
+
+    ``keep`` writes large test data into the object store.
 
     Raises PackageError; OSError where an archive cannot be opened.
     """
     if path.suffix.lower() == ".zip" and not path.is_dir():
-        return read_archive(path)
-    return read_package(path), None
+        return read_archive(path, keep)
+    return read_package(path, keep), None
 
 
-def read_archive(path: Path) -> tuple[Package, str]:
+def read_archive(path: Path, keep: Keep | None = None) -> tuple[Package, str]:
     """The package of a zip file, and where in it the files were.
 
     With `problem.yaml` at its root the archive is the package, and its name without `.zip` the question's id; else all
@@ -64,8 +69,8 @@ def read_archive(path: Path) -> tuple[Package, str]:
     if not path.is_file():
         raise PackageError(path.name, ["not a file"])
     size = path.stat().st_size
-    if size > MAX_PACKAGE_BYTES:
-        raise PackageError(path.name, [f"{size} bytes: at most {MAX_PACKAGE_BYTES}"])
+    if size > MAX_ARCHIVE_BYTES:
+        raise PackageError(path.name, [f"{size} bytes: at most {MAX_ARCHIVE_BYTES}"])
     with tempfile.TemporaryDirectory(prefix="run-code-") as temporary, _Bounded(path) as file:
         with _told(path):
             archive = zipfile.ZipFile(file)
@@ -75,8 +80,8 @@ def read_archive(path: Path) -> tuple[Package, str]:
             target = Path(temporary, path.stem if inner is None else "archive")
             _unpack(path, archive, entries, target)
         if inner is None:
-            return read_package(target), f"the root of {path.name}"
-        return read_package(target / inner), f"the folder {inner} in {path.name}"
+            return read_package(target, keep), f"the root of {path.name}"
+        return read_package(target / inner, keep), f"the folder {inner} in {path.name}"
 
 
 class _Bounded(io.FileIO):
@@ -175,14 +180,14 @@ def _unpack(path: Path, archive: zipfile.ZipFile, entries: Sequence[zipfile.ZipI
         with place.open("xb") as file:
             for chunk in _content(path, archive, entry):
                 total += len(chunk)
-                if total > MAX_PACKAGE_BYTES:
-                    raise PackageError(path.name, [f"unpacks to more than {MAX_PACKAGE_BYTES} bytes"])
+                if total > MAX_ARCHIVE_BYTES:
+                    raise PackageError(path.name, [f"unpacks to more than {MAX_ARCHIVE_BYTES} bytes"])
                 file.write(chunk)
 
 
 def _content(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
     said, size = entry.file_size, 0
-    entry.file_size = MAX_PACKAGE_BYTES + READ_AT_ONCE  # else zipfile would cut what comes after the size that is said
+    entry.file_size = MAX_ARCHIVE_BYTES + READ_AT_ONCE  # else zipfile would cut what comes after the size that is said
     with _told(path):
         source = archive.open(entry)
     with source:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-MAX_PACKAGE_BYTES = 100_000_000
+MAX_PACKAGE_BYTES = 2_000_000_000
 MAX_FILES = 5000
 """And folders: a wrong folder, or somebody's home, is not read to its end."""
 MAX_NAME_BYTES = 255

@@ -27,7 +27,7 @@ from infra import latex
 from infra.kattis.files import Files, PackageError
 from infra.kattis.grading import groups_of
 from infra.kattis.settings import Legacy, New, NewLimits, PackageLimits, RunCode
-from infra.kattis.tests import read_tests, test_settings
+from infra.kattis.tests import Keep, read_tests, test_settings
 from infra.kattis.validation import validation_of
 
 LEGACY, NEW = ("legacy", "legacy-icpc"), ("2023-07", "2023-07-draft")
@@ -72,19 +72,22 @@ class Package:
     submissions: tuple[PackageSubmission, ...]
 
 
-def read_package(folder: Path) -> Package:
-    """The question with its version, and the package's own submissions. Raises PackageError."""
+def read_package(folder: Path, keep: Keep | None = None) -> Package:
+    """The question with its version, and the package's own submissions. Raises PackageError.
+
+    ``keep`` writes large test data into the object store; without it a package that has some is refused.
+    """
     name = Path(os.path.abspath(folder)).name
     if not folder.is_dir():
         raise PackageError(name, ["not a folder"])
     files = Files(folder)
-    package = None if files.problems else _package(name, files)
+    package = None if files.problems else _package(name, files, keep)
     if package is None or files.problems:
         raise PackageError(name, files.problems)
     return package
 
 
-def _package(name: str, files: Files) -> Package | None:
+def _package(name: str, files: Files, keep: Keep | None) -> Package | None:
     if not QUESTION_ID.fullmatch(name):
         files.refuse(f"the folder's name is the question's id: it must match {QUESTION_ID.pattern}")
     for folder in UNSUPPORTED_FOLDERS:
@@ -98,7 +101,7 @@ def _package(name: str, files: Files) -> Package | None:
     if languages and own.languages:
         files.refuse("run-code.yaml: languages: problem.yaml names some already")
     title, statement = _statement(files, settings)
-    stems, tests = read_tests(files)
+    stems, tests = read_tests(files, keep)
     given = test_settings(files, settings)
     groups = groups_of(files, settings, given, stems)
     validator, checker = validation_of(files, settings, given, tests)

@@ -18,6 +18,8 @@ from infra.settings import Settings
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "run-code-local"
 LOCATION = "europe-west1"
+BUCKET = "run-code"
+ACCESS_KEY_ID = SECRET_ACCESS_KEY = "local"  # noqa: S105 - it asks nobody who they are
 SERVICE_ACCOUNT = f"tasks@{PROJECT}.iam.gserviceaccount.com"
 AUDIENCE = "run-code"
 ISSUER = "run-code-local"
@@ -38,6 +40,7 @@ class Stack:
     tasks_port: int
     tasks_http_port: int
     judge0_port: int
+    object_store_port: int
     given: Mapping[str, str]
     """The environment it was read from."""
 
@@ -71,6 +74,15 @@ class Stack:
         return not self.given.get("JUDGE0_URL")
 
     @property
+    def own_object_store(self) -> bool:
+        """Whether the stack brings it; with OBJECT_STORE_ENDPOINT set it uses that one."""
+        return not self.given.get("OBJECT_STORE_ENDPOINT")
+
+    @property
+    def receipt_key_file(self) -> Path:
+        return self.state / "receipt.key"
+
+    @property
     def secret_file(self) -> Path:
         return self.state / "jwt.secret"
 
@@ -98,6 +110,7 @@ def read(environment: Mapping[str, str]) -> Stack:
         tasks_port=port("TASKS_PORT", 8123),
         tasks_http_port=port("TASKS_HTTP_PORT", 8124),
         judge0_port=port("JUDGE0_PORT", 2358),
+        object_store_port=port("OBJECT_STORE_PORT", 9000),
         given=environment,
     )
 
@@ -125,6 +138,15 @@ def functions_environment(stack: Stack, store: Mapping[str, str]) -> dict[str, s
         "JUDGE0_URL": f"http://127.0.0.1:{stack.judge0_port}",
         "ALLOWED_ORIGINS": f"http://127.0.0.1:{stack.given.get('PAGE_PORT') or 3000}",
     }
+    if stack.own_object_store:
+        made |= {
+            "OBJECT_STORE_ENDPOINT": f"http://127.0.0.1:{stack.object_store_port}",
+            "OBJECT_STORE_BUCKET": BUCKET,
+            "OBJECT_STORE_ACCESS_KEY_ID": ACCESS_KEY_ID,
+            "OBJECT_STORE_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
+        }
+    if "RECEIPT_KEY" not in passed:
+        defaults["RECEIPT_KEY"] = _made_once(stack.receipt_key_file)
     if "AUTH_JWKS_URL" not in passed and "AUTH_JWT_SECRET" not in passed:
         defaults |= {"AUTH_JWT_SECRET": secret(stack), "AUTH_ISSUER": ISSUER, "AUTH_AUDIENCE": AUDIENCE}
     return {**defaults, **passed, **made}
@@ -132,9 +154,13 @@ def functions_environment(stack: Stack, store: Mapping[str, str]) -> dict[str, s
 
 def secret(stack: Stack) -> str:
     """The key that signs this stack's own tokens; made at the first asking, readable by its owner only."""
-    if not stack.secret_file.exists():
-        write_private(stack.secret_file, secrets.token_urlsafe(48))
-    return stack.secret_file.read_text()
+    return _made_once(stack.secret_file)
+
+
+def _made_once(file: Path) -> str:
+    if not file.exists():
+        write_private(file, secrets.token_urlsafe(48))
+    return file.read_text()
 
 
 def write_private(path: Path, text: str) -> None:

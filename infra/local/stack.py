@@ -121,8 +121,11 @@ def _start(running: Running) -> None:
 
     tasks = _start_tasks(running, bare)
     runner = _start_judge(running, bare)
+    objects = _start_object_store(running, bare)
     running.store = _start_store(running, bare)
     _wait(tasks)
+    if objects is not None:
+        _wait(objects)
     if runner is not None:
         _wait_for_judge(running, runner)
 
@@ -156,6 +159,8 @@ def _require_free_ports(stack: Stack) -> None:
         wanted["FIRESTORE_PORT"] = stack.firestore_port
     if stack.own_judge:
         wanted["JUDGE0_PORT"] = stack.judge0_port
+    if stack.own_object_store:
+        wanted["OBJECT_STORE_PORT"] = stack.object_store_port
     taken = [f"{name}={port}" for name, port in wanted.items() if not processes.is_free(port)]
     if taken:
         raise CannotStart(f"port taken: {', '.join(taken)}. Set that variable to another port.")
@@ -180,6 +185,15 @@ def _start_judge(running: Running, env: Mapping[str, str]) -> Program | None:
         return None
     command = [sys.executable, "-m", "infra.local.judge0_runner", "--port", str(stack.judge0_port)]
     return running.launch("judge0", command, env, stack.judge0_port)
+
+
+def _start_object_store(running: Running, env: Mapping[str, str]) -> Program | None:
+    stack = running.stack
+    if not stack.own_object_store:
+        print(f"using the object store at {stack.given['OBJECT_STORE_ENDPOINT']}", flush=True)
+        return None
+    command = [sys.executable, "-m", "infra.local.object_store", "--port", str(stack.object_store_port)]
+    return running.launch("object-store", command, env, stack.object_store_port)
 
 
 def _start_store(running: Running, env: Mapping[str, str]) -> dict[str, str]:
@@ -296,11 +310,15 @@ def _print_ready(stack: Stack, *, with_judge: bool) -> None:
         "run_type": "run",
     }
     state = stack.state.relative_to(ROOT)
+    objects = environment.functions_environment(stack, {})["OBJECT_STORE_ENDPOINT"]
+    if stack.own_object_store:
+        objects += " (they end with the stack; OBJECT_STORE_ENDPOINT can name a store that lasts)"
     print(f"ready {stack.url}" + ("" if with_judge else " (without a judge: submissions wait)"))
     print(
         f"""
   documentation  {stack.url}/docs        health  {stack.url}/health
   queues         http://127.0.0.1:{stack.tasks_http_port}/
+  objects        {objects}
   logs           {state}/*.log        settings  {state}/env
 
 Paste this (the token is for the student `test` and lasts 12 hours):

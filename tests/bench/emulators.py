@@ -27,7 +27,7 @@ from rich.table import Table
 from functions.domain.question import Limits
 from functions.ports import Program
 from infra import bootstrap, settings
-from tests.conftest import judge_process
+from tests.conftest import our_process
 from tests.emulator.conftest import LOCATION, Emulator, duration, running
 
 EXAMPLE = (10, 20, 40, 80, 160, 240, 300)
@@ -199,7 +199,7 @@ def overhead() -> tuple[float, float]:
         subprocess.run([sys.executable, "-S", "-c", "print(1)"], capture_output=True, check=True)
         bare.append(time.monotonic() - begun)
     judged = []
-    with judge_process("infra.local.judge0_runner") as url:
+    with our_process("infra.local.judge0_runner") as url:
         judge = bootstrap.judge(settings.read({"JUDGE0_URL": url}))
         program = Program(b"print(1)", "python", b"", Limits())
         for _ in range(RUNS):

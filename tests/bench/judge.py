@@ -23,7 +23,7 @@ from functions.domain.verdict import Verdict
 from functions.ports import Judge
 from functions.service import Rules
 from infra import bootstrap, settings
-from tests.conftest import judge_process
+from tests.conftest import our_process
 from tests.judging import Counted, judged_at
 
 BATCH_SIZE = 3
@@ -93,7 +93,7 @@ def judge() -> Iterator[Judge]:
     if os.environ.get("JUDGE0_URL"):
         yield bootstrap.judge(settings.read(os.environ))
         return
-    with judge_process("infra.local.judge0_runner") as url:
+    with our_process("infra.local.judge0_runner") as url:
         yield bootstrap.judge(settings.read({"JUDGE0_URL": url}))
 
 

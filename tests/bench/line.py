@@ -25,7 +25,7 @@ from functions.questions import put_question
 from functions.service import Rules
 from infra.admin.capacity import ExamEnd, forecast, summary
 from infra.admin.simulation import Stay
-from tests.conftest import judge_process
+from tests.conftest import our_process
 from tests.stack.conftest import LiveStack, Student, free_ports, plain_environment, running_stack
 
 SUBMISSIONS = 100
@@ -168,7 +168,7 @@ MIXES = {
 def main() -> None:
     result: dict[str, float] = {}
     eta: list[float] = []
-    with judge_process("infra.local.scripted_judge", "--max-queue-size", "1000") as judge_url:
+    with our_process("infra.local.scripted_judge", "--max-queue-size", "1000") as judge_url:
         for slots in (3, 15):
             with stack_with(slots, judge_url) as live:
                 warm_up(live)

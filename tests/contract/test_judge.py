@@ -16,7 +16,7 @@ from functions.ports import Judge, Program, Unavailable
 from infra import bootstrap, settings
 from infra.judge0 import Judge0Judge
 from infra.local import processes
-from tests.conftest import judge_process, missing
+from tests.conftest import missing, our_process
 from tests.fakes import FakeClock, FakeJudge, echo
 
 ECHO = Program(
@@ -33,13 +33,13 @@ def runner_url() -> Iterator[str]:
     if given := os.environ.get("JUDGE0_URL"):
         yield given
         return
-    with judge_process("infra.local.judge0_runner") as url:
+    with our_process("infra.local.judge0_runner") as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def scripted_url() -> Iterator[str]:
-    with judge_process("infra.local.scripted_judge", "--seconds", "0.05") as url:
+    with our_process("infra.local.scripted_judge", "--seconds", "0.05") as url:
         yield url
 
 

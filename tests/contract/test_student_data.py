@@ -20,14 +20,14 @@ from functions.domain.submission import RunType, Status, Submission
 from functions.errors import Refusal
 from functions.gate import Gate
 from functions.leases import Lease
-from functions.ports import Caller, Conflict, Create, Document, DocumentStore, Query, Unavailable, Update, Write
+from functions.ports import Caller, Conflict, Create, Delete, Document, DocumentStore, Query, Unavailable, Update, Write
 from functions.slots import read_slots
 from functions.sweeping import sweep
 from functions.visit import End, visit
 from infra.admin import student_data
 from infra.admin.operations import OperationError
 from tests.contract.conftest import StoreFactory
-from tests.fakes import World, make_world
+from tests.fakes import ALICE, World, echo, make_world
 from tests.unit.test_store_faults import FailsOnce, every_call
 
 T = TypeVar("T")
@@ -195,7 +195,7 @@ def test_of_the_hidden_tests_an_export_has_the_verdicts_only(world: World) -> No
 def test_more_than_is_read_or_erased_at_once_is_exported_and_erased_too(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(student_data, "READ_AT_ONCE", 2)
+    monkeypatch.setattr(student_data, "WHOLE_AT_ONCE", 2)
     monkeypatch.setattr(student_data, "SMALL_AT_ONCE", 1)
     monkeypatch.setattr(student_data, "ERASED_AT_ONCE", 3)
     for _ in range(2):
@@ -498,3 +498,28 @@ def judge_claimed(world: World) -> None:
     world.clock.sleep(20)
     sweep(world.service)
     judge_all(world)
+
+
+def test_what_was_kept_of_outputs_goes_too_and_others_stay(world: World) -> None:
+    world.judge.run = lambda program: replace(echo(program), stdout=b"no\n" * 5000)
+    hers, his = world.submit(caller=ALICE), world.submit(caller=Caller("bob"))
+    visit(world.service, Gate(world.clock, lambda: 0, world.service.rng), RunType.SUBMIT)
+    assert {key.split("/")[1] for key in world.objects.objects} == {hers.submission_id, his.submission_id}
+    student_data.erase(world.service, "alice")
+    assert {key.split("/")[1] for key in world.objects.objects} == {his.submission_id}
+
+
+def test_what_was_kept_of_a_rejudgings_copies_goes_too(world: World) -> None:
+    submission = world.submit(caller=ALICE)
+    visit(world.service, Gate(world.clock, lambda: 0, world.service.rng), RunType.SUBMIT)
+    world.judge.run = lambda program: replace(echo(program), stdout=b"no\n" * 5000)
+    identifier = rejudging.start_one(world.service, "teacher", submission.submission_id).rejudging_id
+    visit(world.service, Gate(world.clock, lambda: 0, world.service.rng), RunType.RUN)
+    rejudging.apply(world.service, "teacher", identifier)
+    world.store.commit(Delete(records.submission_path(f"{identifier}:{submission.submission_id}")))
+    assert world.objects.objects
+    out = io.BytesIO()
+    student_data.export(world.service, "alice", out)
+    assert {each["text"] for each in json.loads(out.getvalue())["whole_outputs"]} == {"no\n" * 5000}
+    student_data.erase(world.service, "alice")
+    assert world.objects.objects == {}

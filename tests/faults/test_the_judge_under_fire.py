@@ -24,7 +24,7 @@ from functions.visit import End, visit
 from infra.clock import SystemClock
 from infra.judge0 import Judge0Judge
 from infra.sqlite import SQLiteDocumentStore
-from tests.conftest import judge_process
+from tests.conftest import our_process
 from tests.fakes import World, make_world
 from tests.faults.proxy import Answer, Exchange, Proxy, Rule, pass_on, proxy_of
 
@@ -36,7 +36,7 @@ DEADLINE_SECONDS = 0.7
 
 @pytest.fixture(scope="module")
 def scripted_url() -> Iterator[str]:
-    with judge_process("infra.local.scripted_judge", "--seconds", "0.02") as url:
+    with our_process("infra.local.scripted_judge", "--seconds", "0.02") as url:
         yield url
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pytest
 
 from functions.slots import read_slots
-from tests.conftest import judge_process
+from tests.conftest import our_process
 from tests.faults.proxy import Answer, Exchange, Proxy, pass_on, proxy_of
 from tests.faults.rig import Rig, rig, wait_until
 from tests.stack.conftest import free_ports
@@ -35,7 +35,7 @@ class Between:
 
 @pytest.fixture(scope="module")
 def runner_url() -> Iterator[str]:
-    with judge_process("infra.local.judge0_runner") as url:
+    with our_process("infra.local.judge0_runner") as url:
         yield url
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from infra.local import firestore_emulator
-from tests.conftest import judge_process, missing
+from tests.conftest import missing, our_process
 from tests.stack.conftest import LiveStack, free_ports, plain_environment, running_stack
 
 PLENTY = "1000000"
@@ -32,7 +32,7 @@ def unlimited() -> Iterator[LiveStack]:
     """No rate stops a student here, and judging costs next to nothing."""
     _require_firestore()
     rates = {"RATE_RUN_PER_MINUTE": PLENTY, "RATE_SUBMIT_PER_MINUTE": PLENTY}
-    with judge_process("infra.local.scripted_judge", "--seconds", "0.01") as judge:
+    with our_process("infra.local.scripted_judge", "--seconds", "0.01") as judge:
         given = plain_environment() | free_ports() | rates | {"JUDGE0_URL": judge, "BATCH_SIZE": "20"}
         with running_stack(given) as stack:
             yield stack

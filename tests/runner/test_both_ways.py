@@ -18,7 +18,7 @@ from functions.service import Rules
 from infra import local
 from infra.judge0 import Judge0Judge
 from infra.kattis import PARTIALLY_ACCEPTED, PackageSubmission, read_package
-from tests.conftest import judge_process
+from tests.conftest import our_process
 from tests.contract.test_judge import adapter_for
 from tests.judging import Counted, judged_at
 
@@ -45,7 +45,7 @@ def url() -> Iterator[str]:
     if given := os.environ.get("JUDGE0_URL"):
         yield given
         return
-    with judge_process("infra.local.judge0_runner") as started:
+    with our_process("infra.local.judge0_runner") as started:
         yield started
 
 

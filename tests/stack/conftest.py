@@ -116,7 +116,7 @@ def free_ports() -> dict[str, str]:
         port = processes.free_port()
         if all(processes.is_free(port + step) for step in (1, 2)):
             break
-    names = ("FIRESTORE_PORT", "TASKS_PORT", "TASKS_HTTP_PORT", "JUDGE0_PORT")
+    names = ("FIRESTORE_PORT", "TASKS_PORT", "TASKS_HTTP_PORT", "JUDGE0_PORT", "OBJECT_STORE_PORT")
     return {"PORT": str(port)} | {name: str(processes.free_port()) for name in names}
 
 

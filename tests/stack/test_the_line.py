@@ -12,7 +12,7 @@ import pytest
 from functions import records
 from functions.domain.submission import RunType, Submission
 from functions.slots import read_slots
-from tests.conftest import judge_process
+from tests.conftest import our_process
 from tests.stack.conftest import LiveStack, free_ports, plain_environment, running_stack
 
 pytestmark = pytest.mark.stack
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.stack
 @pytest.fixture(scope="module")
 def line() -> Iterator[LiveStack]:
     """A stack with three slots and three processes for each function, before a scripted judge."""
-    with judge_process("infra.local.scripted_judge") as judge_url:
+    with our_process("infra.local.scripted_judge") as judge_url:
         settings = {"JUDGE0_URL": judge_url, "WORKERS": "3", "RATE_SUBMIT_PER_MINUTE": "1000"}
         with running_stack(plain_environment() | free_ports() | settings) as live:
             yield live

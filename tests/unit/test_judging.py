@@ -14,7 +14,7 @@ from functions.domain.submission import RunType, Status, Submission
 from functions.domain.verdict import Ending, Execution, Verdict
 from functions.ports import Program, Step
 from functions.questions import put_question
-from tests.fakes import World, echo, make_world, question
+from tests.fakes import ALICE, World, echo, make_world, question
 from tests.unit.test_visit import visit_line
 
 
@@ -100,7 +100,7 @@ def test_the_student_sees_the_first_failing_sample_with_the_difference(world: Wo
     world.judge.run = lambda program: replace(echo(program), stdout=b"2\n")
     submission = judged(world, question(tests=4, samples=3))
     assert submission.results[0].message == "Line 1: expected `1`, but got `2`."
-    shown = views.submission(world.service, submission)
+    shown = views.submission(world.service, ALICE, submission)
     assert shown.message == "Test 1: Line 1: expected `1`, but got `2`."
 
 
@@ -108,12 +108,12 @@ def test_of_a_hidden_test_nothing_is_explained(world: World) -> None:
     world.judge.run = lambda program: Execution(Ending.RUNTIME_ERROR, exit_code=42, stderr=b"secret")
     submission = judged(world, question(tests=4, samples=0))
     assert {result.message for result in submission.results} == {None}
-    assert views.submission(world.service, submission).message is None
+    assert views.submission(world.service, ALICE, submission).message is None
     assert "42" not in repr([replace(each, time_seconds=None) for each in submission.results])
 
 
 def test_an_accepted_submission_needs_no_message(world: World) -> None:
-    assert views.submission(world.service, judged(world, question())).message is None
+    assert views.submission(world.service, ALICE, judged(world, question())).message is None
 
 
 def test_a_run_on_ones_own_input_says_how_it_ended(world: World) -> None:

@@ -399,7 +399,7 @@ def test_a_gigabyte_of_zeros_ends_at_the_bound(tmp_path: Path, unpacked: Callabl
 def test_many_entries_are_bounded_together(
     tmp_path: Path, unpacked: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("infra.kattis.archive.MAX_PACKAGE_BYTES", 1_000_000)
+    monkeypatch.setattr("infra.kattis.archive.MAX_ARCHIVE_BYTES", 1_000_000)
     files = {**FILES, **{f"data/secret/{number}.in": bytes(100_000) for number in range(3, 100)}}
     assert refused(zipped(tmp_path / "hello.zip", files)) == ["hello.zip: unpacks to more than 1000000 bytes"]
     assert unpacked() <= 1_000_000 + 65_536

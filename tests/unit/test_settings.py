@@ -11,6 +11,12 @@ from infra.settings import Settings, SettingsError
 from infra.tokens import FIREBASE_KEYS
 
 ROOT = Path(__file__).resolve().parents[2]
+BUCKET = {
+    "OBJECT_STORE_ENDPOINT": "https://storage.googleapis.com",
+    "OBJECT_STORE_BUCKET": "run-code",
+    "OBJECT_STORE_ACCESS_KEY_ID": "id",
+    "OBJECT_STORE_SECRET_ACCESS_KEY": "secret",
+}
 NOT_READ_BY_THE_FUNCTIONS = {"SANDBOX"}  # the local runner's
 SET_BY_THE_PLATFORM = {"K_SERVICE"}
 
@@ -41,6 +47,10 @@ def test_the_example_file_lists_every_setting_with_its_default() -> None:
         ({"DISPATCH_DEADLINE": "1000"}, "FUNCTION_TIMEOUT"),
         ({"SQLITE_PATH": "x", "K_SERVICE": "run-code"}, "SQLITE_PATH"),
         ({"ALLOWED_ORIGINS": "*"}, "ALLOWED_ORIGINS"),
+        ({**BUCKET, "OBJECT_STORE_ENDPOINT": "storage.googleapis.com"}, "OBJECT_STORE_ENDPOINT"),
+        ({**BUCKET, "OBJECT_STORE_BUCKET": "No Bucket"}, "OBJECT_STORE_BUCKET"),
+        ({**BUCKET, "OBJECT_STORE_SECRET_ACCESS_KEY": ""}, "set all or none"),
+        ({"RECEIPT_KEY": "short"}, "RECEIPT_KEY"),
         ({"AUTH_JWKS_URL": f"{FIREBASE_KEYS}/", "AUTH_ISSUER": "x"}, "your project's id"),
         ({"ALLOWED_ORIGINS": "https://a.example, https://b.example/page"}, "no origin such as"),
         ({"AUTH_JWKS_URL": "http://keys.example/jwks"}, "https"),

@@ -44,7 +44,15 @@ def test_an_export_is_one_json_object_that_a_person_can_read(world: World, run: 
     result = run("export", "alice")
     assert (result.exit_code, result.stderr) == (0, "exported 1 attempts, 1 submissions, 0 rejudged\n")
     export = json.loads(result.stdout)
-    assert list(export) == ["student", "exported_at", "attempts", "submissions", "rejudged", "data_requests"]
+    assert list(export) == [
+        "student",
+        "exported_at",
+        "attempts",
+        "submissions",
+        "rejudged",
+        "whole_outputs",
+        "data_requests",
+    ]
     assert (export["student"], export["exported_at"]) == ("alice", "2026-06-01T12:00:00Z")
     [submission] = export["submissions"]
     assert submission["id"] == sent.submission_id
