@@ -17,7 +17,7 @@ from functions.outputs import Outputs
 from functions.ports import Program
 from functions.running import Made, build, run, was_not_executed, with_build
 from functions.service import Service
-from functions.test_data import content_of
+from functions.stored_data import content_of
 from functions.validating import validate
 
 

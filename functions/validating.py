@@ -13,7 +13,7 @@ from functions.ports import Program
 from functions.questions import QuestionDamaged
 from functions.running import Made, build, run, was_not_executed, with_build
 from functions.service import Service
-from functions.test_data import content_of
+from functions.stored_data import content_of
 
 RIGHT, WRONG = 42, 43
 """A validator's exit codes, in Kattis' format and elsewhere."""

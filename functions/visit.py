@@ -18,7 +18,7 @@ from functions.logs import log
 from functions.ports import Conflict, Unavailable
 from functions.questions import QuestionDamaged, question_version
 from functions.service import Service
-from functions.test_data import TestDataAway
+from functions.stored_data import TestDataAway
 
 MOST_STUCK = 20
 """How many whose test data is away a visit passes by; then Cloud Tasks' backoff sets the pace."""

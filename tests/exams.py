@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from functions import records, test_data
+from functions import records, stored_data
 from functions.domain.exam import Attempt, LastTurn
 from functions.domain.question import TestCase
 from functions.domain.rejudging import Rejudging, Stage, copy_of
@@ -88,7 +88,7 @@ def _create(store: DocumentStore, writes: Sequence[Create]) -> None:
 
 def fill(world: World) -> None:
     """Of everything that an exam may have something; alice and bob are there already, and bob sends nothing."""
-    large = test_data.store(world.objects, b"large \xff\n")
+    large = stored_data.store(world.objects, b"large \xff\n")
     tests = (TestCase(b"1\n", b"1\n", False), TestCase(large, b"not UTF-8 \xff", True))
     put_question(world.service, question(tests=4, version="v2"))
     put_question(world.service, replace(question(version="v1"), question_id="sum", tests=tests, title="Sum Å 李"))

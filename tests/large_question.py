@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from functions import test_data
+from functions import stored_data
 from functions.domain.submission import RunType
 from functions.domain.verdict import Ending, Execution
 from functions.gate import Gate
@@ -67,7 +67,7 @@ def main(url: str) -> None:
     )
     service = replace(world.service, objects=objects)
     with tempfile.TemporaryDirectory() as folder:
-        package = read_package(sparse_package(Path(folder, "large")), partial(test_data.store, objects))
+        package = read_package(sparse_package(Path(folder, "large")), partial(stored_data.store, objects))
     put_question(service, replace(package.question, question_id="echo"))
     imported = peak_mb()
     submission = world.submit()

@@ -62,13 +62,13 @@ def import_questions(context: Context, paths: tuple[Path, ...]) -> None:
 
     A refused package does not stop the others; the exit code is 1 where any was refused.
     """
-    from functions import test_data
+    from functions import stored_data
     from infra.admin import operations
     from infra.kattis import PackageError
     from infra.kattis.archive import read_path
 
     service = context.service
-    keep = None if service.objects is None else partial(test_data.store, service.objects)
+    keep = None if service.objects is None else partial(stored_data.store, service.objects)
     refused = 0
     for path in paths:
         try:

@@ -668,9 +668,9 @@ def test_a_test_file_above_the_bound_is_refused(legacy: Folder) -> None:
 
 def test_a_package_above_the_bound_is_refused_before_it_is_read(legacy: Folder) -> None:
     with (legacy.path / "notes.txt").open("wb") as file:
-        file.truncate(100_000_001)
+        file.truncate(2_000_000_001)
     (problem,) = legacy.put({"problem.yaml": "["}).problems()
-    assert problem.endswith(" bytes in all: at most 100000000")
+    assert problem.endswith(" bytes in all: at most 2000000000")
 
 
 def test_a_statement_above_the_bound_or_with_an_endless_line_is_refused(legacy: Folder) -> None:

@@ -18,7 +18,7 @@ def test_the_dependency_rule_holds() -> None:
 
 def test_importing_the_bundle_starts_no_client() -> None:
     """A cold start pays only for what the request needs."""
-    heavy = "google.cloud.firestore", "google.cloud.tasks_v2", "requests"
+    heavy = "google.cloud.firestore", "google.cloud.tasks_v2", "requests", "boto3"
     code = f"import sys, main; print([name for name in {heavy!r} if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

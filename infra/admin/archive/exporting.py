@@ -19,7 +19,7 @@ from functions.domain.submission import RunType, Status
 from functions.outputs import objects_of
 from functions.ports import Document, Query, Unavailable
 from functions.service import Service
-from functions.test_data import key_of
+from functions.stored_data import key_of
 from infra.admin import scores
 from infra.admin.archive import forms, reading, verifying
 from infra.admin.archive.forms import Entry, Manifest

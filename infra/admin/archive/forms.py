@@ -17,7 +17,7 @@ from functions.domain.languages import BY_EXTENSION
 from functions.domain.question import Data, Limits, Question, Stored, TestCase, Validator
 from functions.domain.scoring import Group
 from functions.ports import Fields
-from functions.test_data import key_of
+from functions.stored_data import key_of
 
 FORMAT = 1
 MANIFEST, MANIFEST_HASH = "manifest.json", "manifest.sha256"

@@ -12,7 +12,7 @@ from functions import records
 from functions.outputs import OUTPUTS
 from functions.ports import Conflict, Create, Fields, Put, Write
 from functions.service import Service
-from functions.test_data import key_of
+from functions.stored_data import key_of
 from infra.admin.archive import forms, reading, verifying
 from infra.admin.archive.forms import Manifest
 from infra.admin.archive.places import Place, patient

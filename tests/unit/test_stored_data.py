@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from functions import rejudging, test_data
+from functions import rejudging, stored_data
 from functions.data_cache import DataCache
 from functions.domain.question import Question, Stored, TestCase
 from functions.domain.submission import RunType, Status, Submission
@@ -32,7 +32,7 @@ def large_question(world: World, tests: int = 6, **changes: object) -> Question:
     """Two samples, the rest hidden and in the object store."""
     small = question(tests=2, samples=2).tests
     hidden = tuple(
-        TestCase(test_data.store(world.objects, large(n)), test_data.store(world.objects, large(n)), hidden=True)
+        TestCase(stored_data.store(world.objects, large(n)), stored_data.store(world.objects, large(n)), hidden=True)
         for n in range(3, tests + 1)
     )
     made = replace(question(), tests=(*small, *hidden), version="large", **changes)  # type: ignore[arg-type]
@@ -46,7 +46,7 @@ def visit_line(world: World, kind: RunType = RunType.SUBMIT) -> End:
 
 def damage(world: World, number: int, content: bytes | None = None) -> None:
     """What is stored for test ``number`` is now ``content``, or gone."""
-    key = test_data.key_of(test_data.store(world.objects, large(number)).sha256)
+    key = stored_data.key_of(stored_data.store(world.objects, large(number)).sha256)
     if content is None:
         world.objects.delete(key)
     else:
@@ -207,7 +207,7 @@ def package(legacy: Folder) -> Folder:
 
 
 def test_what_is_large_goes_to_the_object_store_and_the_rest_into_documents(world: World, package: Folder) -> None:
-    read = read_package(package.path, lambda content: test_data.store(world.objects, content)).question
+    read = read_package(package.path, lambda content: stored_data.store(world.objects, content)).question
     [big] = [test for test in read.tests if isinstance(test.stdin, Stored)]
     assert (len(big.stdin), big.expected) == (len(large(7)), b"7\n")
     assert list(world.objects.objects.values()) == [large(7)]
@@ -226,7 +226,7 @@ def test_many_small_ones_fill_documents_up_to_a_bound(
     monkeypatch.setattr("infra.kattis.tests.MOST_INLINE_BYTES", 1000)
     for number in range(10):
         legacy.put({f"data/secret/t{number}.in": b"x" * 150, f"data/secret/t{number}.ans": b""})
-    read = read_package(legacy.path, lambda content: test_data.store(world.objects, content)).question
+    read = read_package(legacy.path, lambda content: stored_data.store(world.objects, content)).question
     inline = sum(len(test.stdin) for test in read.tests if test.hidden and isinstance(test.stdin, bytes))
     assert 700 <= inline <= 1000
     assert sum(isinstance(test.stdin, Stored) for test in read.tests) >= 4
@@ -234,7 +234,7 @@ def test_many_small_ones_fill_documents_up_to_a_bound(
 
 def test_a_change_in_large_data_makes_another_version(world: World, package: Folder) -> None:
     def version() -> str:
-        return read_package(package.path, lambda content: test_data.store(world.objects, content)).question.version
+        return read_package(package.path, lambda content: stored_data.store(world.objects, content)).question.version
 
     first = version()
     assert version() == first
