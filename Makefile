@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test check check-terraform bench-line bench-judge bench-emulators both-ways contract-judge0 faults audit fuzz format lock clean
+.PHONY: help install run test check check-terraform bench-line bench-judge bench-adaptive bench-emulators both-ways contract-judge0 faults audit fuzz format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -28,6 +28,9 @@ bench-line: .venv/installed ## Measure how well the line is served: busy slots, 
 
 bench-judge: .venv/installed ## Measure compiling once and the calls to the judge (2 minutes; JUDGE0_URL: there)
 	@$(BIN)/python -m tests.bench.judge
+
+bench-adaptive: .venv/installed ## Measure how `auto` finds what a judge bears; writes docs/images/adaptive.svg (6 minutes)
+	@$(BIN)/python -m tests.bench.adaptive
 
 bench-emulators: .venv/installed ## Measure how true the stand-ins are, and what they cost (3 minutes)
 	@$(BIN)/python -m tests.bench.emulators

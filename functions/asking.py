@@ -11,6 +11,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_ran
 from functions import breaker
 from functions.domain.window import TestCannotBeJudged
 from functions.leases import Lease
+from functions.pacing import refused
 from functions.ports import JudgeBusy, Unavailable
 from functions.service import Service
 
@@ -52,6 +53,7 @@ def ask(service: Service, lease: Lease, call: Callable[[], T]) -> T:
         try:
             return call()
         except JudgeBusy:
+            refused(service, lease.judge_name)
             raise
         except Unavailable as error:
             failed = service.clock.monotonic()
@@ -77,10 +79,10 @@ def ask(service: Service, lease: Lease, call: Callable[[], T]) -> T:
 def _wait_while_open(service: Service, lease: Lease, until: float, error: Unavailable) -> None:
     """Where the store is away, too, the lease decides how long we stay."""
     with suppress(Unavailable):
-        breaker.suspect(service, error)
+        breaker.suspect(service, lease.judge_name, lease.judge, error)
     while True:
         with suppress(Unavailable):
-            if breaker.judge_answers(service):
+            if breaker.judge_answers(service, lease.judge_name):
                 return
         if service.clock.monotonic() >= until:
             raise JudgeAway(str(error)) from error

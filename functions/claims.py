@@ -6,14 +6,16 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from functions import records, tickets
 from functions.domain import retry
-from functions.domain.line import FOOT_IN_THE_DOOR, Lines, Slot, Waiting, candidates, may_go_on, pick
+from functions.domain.line import Lines, Slot, Waiting, candidates, may_go_on, pick
 from functions.domain.submission import RunType, Status, Submission
 from functions.keeping import keep
 from functions.leases import Lease
 from functions.logs import log
+from functions.matching import Group, first_of, groups
 from functions.ports import Conflict, Unavailable, Update, Write
 from functions.service import Service
 from functions.slots import free_slots
@@ -29,11 +31,12 @@ ABANDONED = "Its judging was abandoned or failed too often."
 class Look:
     """The line as one reading found it, with the versions of the slots that a claim is conditional on.
 
-    Visits of one process that come together share it; ``gone`` is what they have claimed of it, as paths.
+    ``views``: as each group of judges sees it. Visits of one process that come together share it; ``gone`` is what
+    they have claimed of it, as paths.
     """
 
     kind: RunType
-    lines: Lines
+    views: Sequence[Lines]
     versions: Mapping[str, object]
     gone: set[str]
 
@@ -46,46 +49,53 @@ def look(service: Service, kind: RunType) -> Look | None:
 def _look(service: Service, kind: RunType) -> Look | None:
     with service.lock:
         gone = set(service.claiming)
-    own = _first_of(service, kind, WIDTH)
-    copies = [] if own or kind is RunType.SUBMIT else _rejudged(service, WIDTH)
-    if not own and not copies:
+    waiting = [(group, *_waiting(service, kind, group)) for group in groups(service)]
+    if not any(own or copies for _, own, copies in waiting) and not _others_wait(service, kind):
         return None
-    slots, versions = free_slots(service)
-    if own:
-        return Look(kind, Lines(slots, own, _arrivals(service, kind, own, slots)), versions, gone)
-    mine = [] if _first_of(service, RunType.SUBMIT, 1) else copies  # else they wait, and their ticket with them
-    return Look(kind, Lines(slots, mine, {}), versions, gone)
+    free, versions = free_slots(service)
+    views: list[Lines] = []
+    for group, own, copies in waiting:
+        slots = [slot for slot in free if slot.judge in group.judges]
+        if own:
+            views.append(Lines(slots, own, _arrivals(service, kind, own, slots, group), group.first_slot))
+        elif copies and not _first_of(service, RunType.SUBMIT, 1, group):  # else they wait, and their ticket with them
+            views.append(Lines(slots, copies, {}, group.first_slot))
+    return Look(kind, views, versions, gone)
 
 
-def _rejudged(service: Service, width: int) -> list[Waiting]:
-    """The first of the third line, which visits of `run` serve where nobody else waits."""
-    found = service.store.find(records.rejudged_line(width, select=records.WAITING))
-    return [records.waiting_of(document) for document in found]
+def _waiting(service: Service, kind: RunType, group: Group) -> tuple[list[Waiting], list[Waiting]]:
+    """What ``group`` can do of the line, and where that is nothing of the third one: visits of `run` serve that."""
+    own = _first_of(service, kind, WIDTH, group)
+    return own, [] if own or kind is RunType.SUBMIT else first_of(service, records.rejudged_line, WIDTH, group)
 
 
-def _first_of(service: Service, kind: RunType, width: int) -> list[Waiting]:
-    found = service.store.find(records.line(kind, width, select=records.WAITING))
-    return [records.waiting_of(document) for document in found]
+def _others_wait(service: Service, kind: RunType) -> bool:
+    """Whether the line holds work that the judges which are up, or which this process knows, cannot do."""
+    return len(service.judges()) > 1 and bool(service.store.find(records.line(kind, 1, select=records.WAITING)))
+
+
+def _first_of(service: Service, kind: RunType, width: int, group: Group) -> list[Waiting]:
+    return first_of(service, partial(records.line, kind), width, group)
 
 
 def _arrivals(
-    service: Service, kind: RunType, own: Sequence[Waiting], slots: Sequence[Slot]
+    service: Service, kind: RunType, own: Sequence[Waiting], slots: Sequence[Slot], group: Group
 ) -> dict[RunType, list[datetime]]:
     """When the first of each line arrived; the other line is asked only where it matters for these slots."""
     other = RunType.RUN if kind is RunType.SUBMIT else RunType.SUBMIT
     arrivals = {kind: [waiting.created_at for waiting in own]}
-    if _other_line_matters(kind, slots):
-        heads = service.store.find(records.line(other, len(slots), select=("created_at",)))
+    if _other_line_matters(kind, slots, group):
+        heads = _first_of(service, other, len(slots), group)
         if heads and not tickets.is_paused(service, other):  # a paused line has no visits: nothing is kept for it
-            arrivals[other] = [head.fields["created_at"] for head in heads]
+            arrivals[other] = [head.created_at for head in heads]
     return arrivals
 
 
-def _other_line_matters(kind: RunType, slots: Sequence[Slot]) -> bool:
-    """A Run must know whether a Submit waits; a Submit asks only where slot 1 might be a Run's."""
+def _other_line_matters(kind: RunType, slots: Sequence[Slot], group: Group) -> bool:
+    """A Run must know whether a Submit waits; a Submit asks only where the first slot might be a Run's."""
     if kind is RunType.RUN:
         return bool(slots)
-    return any(slot.number == FOOT_IN_THE_DOOR and slot.last_kind is not RunType.RUN for slot in slots)
+    return any(slot.number == group.first_slot and slot.last_kind is not RunType.RUN for slot in slots)
 
 
 def claim(service: Service, seen: Look) -> Lease | None:
@@ -115,15 +125,17 @@ def _choose(service: Service, seen: Look) -> tuple[Slot, Waiting] | None:
     run_max_wait = timedelta(seconds=service.rules.run_max_wait)
     with service.lock:
         gone = seen.gone | service.claiming
-        slots = [slot for slot in seen.lines.slots if records.slot_path(slot.number) not in gone]
-        own = [waiting for waiting in seen.lines.own if records.submission_path(waiting.submission_id) not in gone]
-        left = replace(seen.lines, slots=slots, own=own)
-        picked = pick(seen.kind, left, service.clock.now(), run_max_wait, service.rng)
-        if picked is not None:
-            paths = _paths(*picked)
-            service.claiming.update(paths)
-            seen.gone.update(paths)
-    return picked
+        for view in service.rng.sample(seen.views, len(seen.views)):
+            slots = [slot for slot in view.slots if records.slot_path(slot.number) not in gone]
+            own = [waiting for waiting in view.own if records.submission_path(waiting.submission_id) not in gone]
+            left = replace(view, slots=slots, own=own)
+            picked = pick(seen.kind, left, service.clock.now(), run_max_wait, service.rng)
+            if picked is not None:
+                paths = _paths(*picked)
+                service.claiming.update(paths)
+                seen.gone.update(paths)
+                return picked
+    return None
 
 
 def _let_go(service: Service, slot: Slot, waiting: Waiting) -> None:
@@ -136,7 +148,10 @@ def _paths(slot: Slot, waiting: Waiting) -> tuple[str, str]:
 
 
 def _taking(service: Service, slot: Slot, version: object, waiting: Waiting) -> tuple[Lease, list[Write]]:
-    """The lease that the writes would give. Raises Conflict where the submission waits no longer."""
+    """The lease that the writes would give. Raises Conflict where the submission waits no longer, or the judge left."""
+    host = service.judges().get(slot.judge)
+    if host is None:
+        raise Conflict(f"{slot.judge} is no judge of this process any more")
     submission_path = records.submission_path(waiting.submission_id)
     document = service.store.get(submission_path)[0]
     if document is None or document.fields["status"] != Status.QUEUED:
@@ -162,7 +177,7 @@ def _taking(service: Service, slot: Slot, version: object, waiting: Waiting) -> 
         Update(records.slot_path(slot.number), records.lease_fields(taken), version),
         Update(submission_path, records.submission_changes(submission, started), document.version),
     ]
-    return Lease(service, taken, None, started, begun), writes
+    return Lease(service, taken, None, started, begun, slot.judge, host.judge), writes
 
 
 def _commit_taking(service: Service, lease: Lease, writes: list[Write]) -> object:
@@ -268,17 +283,20 @@ def _choose_next(service: Service, lease: Lease, width: int) -> Waiting | None:
     after a collision it is any of the first few: each rival holds a slot, so those are all about to be taken.
     """
     kind, slot = lease.submission.queue, lease.slot
-    own = _first_of(service, kind, width)
-    arrivals = _arrivals(service, kind, own, [slot]) if own else {}
-    if not own and kind is RunType.RUN and not _first_of(service, RunType.SUBMIT, 1):
-        own = _rejudged(service, width)
+    group = next((each for each in groups(service) if slot.judge in each.judges), None)
+    if group is None:  # it is away, or left: the slot is given back
+        return None
+    own = _first_of(service, kind, width, group)
+    arrivals = _arrivals(service, kind, own, [slot], group) if own else {}
+    if not own and kind is RunType.RUN and not _first_of(service, RunType.SUBMIT, 1, group):
+        own = first_of(service, records.rejudged_line, width, group)
     if slot.retired or not own:
         return None
-    lines = Lines([slot], own, arrivals)
+    lines = Lines([slot], own, arrivals, group.first_slot)
     if not may_go_on(kind, slot, lines, service.clock.now(), timedelta(seconds=service.rules.run_max_wait)):
         return None
     with service.lock:
-        own = candidates(slot, own)
+        own = candidates(slot, own, group.first_slot)
         left = [each for each in own if records.submission_path(each.submission_id) not in service.claiming]
         chosen = (left[0] if width == WIDTHS[0] else service.rng.choice(left)) if left else None
         if chosen is not None:

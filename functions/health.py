@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
-from functions import breaker, models, records, staff_models
+from functions import models, records, staff_models
 from functions.domain.breaker import State
+from functions.domain.line import Slot
 from functions.domain.submission import RunType, Status
+from functions.judges import best, states, usable
 from functions.keeping import keep
 from functions.ports import Condition, Query, Unavailable
 from functions.service import Service
@@ -45,22 +48,35 @@ def health(service: Service, uptime_seconds: float, version: str) -> models.Heal
 def _health(service: Service, uptime_seconds: float, version: str) -> models.HealthView:
     now = service.clock.now()
     slots = [slot for slot in read_slots(service)[0] if slot.is_held(now) or not slot.retired]
-    usable = [slot for slot in slots if not slot.retired]
-    queues = {str(kind): _queue_health(service, kind, len(usable)) for kind in (RunType.SUBMIT, RunType.RUN)}
-    judge = breaker.state(service)
+    in_use = [slot for slot in slots if not slot.retired]
+    queues = _queues(service, in_use)
+    judge = best(service)
+    judges = _judges(service, in_use)
     longest = max(queue.oldest_seconds or 0.0 for queue in queues.values())
-    degraded = judge.state is not State.CLOSED or longest > LONG_WAIT_SECONDS
+    degraded = any(each.state is not State.CLOSED for each in judges) or longest > LONG_WAIT_SECONDS
     return models.HealthView(
         status="degraded" if degraded else "healthy",
         queue_length=sum(queue.length for queue in queues.values()),
         processing=sum(slot.is_held(now) for slot in slots),
-        max_concurrent=len(usable),
+        max_concurrent=len(in_use),
         uptime=int(uptime_seconds),
         queues=queues,
         judge=models.JudgeHealth(state=judge.state, since=judge.since),
-        judges=[models.JudgeSlots(name="judge0", state=judge.state, slots=len(usable))],
+        judges=judges,
         version=version,
     )
+
+
+def _queues(service: Service, in_use: list[Slot]) -> dict[str, models.QueueHealth]:
+    up = usable(service)
+    slots = sum(slot.judge in up for slot in in_use)
+    return {str(kind): _queue_health(service, kind, slots) for kind in (RunType.SUBMIT, RunType.RUN)}
+
+
+def _judges(service: Service, in_use: list[Slot]) -> list[models.JudgeSlots]:
+    counts = Counter(slot.judge for slot in in_use)
+    found = states(service).items()
+    return [models.JudgeSlots(name=name, state=each.state, slots=counts[name]) for name, each in found]
 
 
 def _queue_health(service: Service, kind: RunType, slots: int) -> models.QueueHealth:
@@ -83,21 +99,23 @@ def overview(service: Service) -> staff_models.OverviewView:
 def _overview(service: Service) -> staff_models.OverviewView:
     now = service.clock.now()
     slots = [slot for slot in read_slots(service)[0] if slot.is_held(now) or not slot.retired]
-    usable = sum(not slot.retired for slot in slots)
-    judge = breaker.state(service)
+    in_use = [slot for slot in slots if not slot.retired]
+    judge = best(service)
     begins = _begin_of_step(now) - STEPS * STEP
     return staff_models.OverviewView(
-        queues={str(kind): _queue_health(service, kind, usable) for kind in (RunType.SUBMIT, RunType.RUN)},
+        queues=_queues(service, in_use),
         slots=[
             staff_models.SlotView(
                 number=slot.number,
                 held=slot.is_held(now),
                 submission_id=slot.submission_id if slot.is_held(now) else None,
                 retired=slot.retired,
+                judge=slot.judge,
             )
             for slot in slots
         ],
         judge=models.JudgeHealth(state=judge.state, since=judge.since),
+        judges=_judges(service, in_use),
         waits=[_waits(service, begins + number * STEP, now) for number in range(STEPS + 1)],
         statuses={str(status): _count(service, status) for status in Status},
     )

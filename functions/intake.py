@@ -23,6 +23,7 @@ from functions.domain.languages import canonical
 from functions.domain.line import turn
 from functions.domain.submission import RunType, Status, Submission, submission_id
 from functions.errors import Refusal, not_found, wrong_field
+from functions.judges import offered
 from functions.models import MAX_STDIN_BYTES
 from functions.ports import Caller, Conflict, Create, Document, Unavailable, Update, Write
 from functions.questions import head
@@ -164,9 +165,9 @@ def _check(service: Service, request: Request, attempt: Attempt, question: Mappi
 
 
 def _languages(service: Service) -> list[Any]:
-    """The judge's languages; none where it is away, for then nothing can be said against a name."""
+    """The judges' languages; none where they are away, for then nothing can be said against a name."""
     try:
-        return list(service.judge.languages())
+        return list(offered(service))
     except Unavailable:
         return []
 

@@ -12,6 +12,7 @@ from functions.domain.question import Question, TestCase
 from functions.domain.submission import RunType, Submission
 from functions.domain.verdict import Ending, Execution
 from functions.domain.window import Window
+from functions.judges import learn
 from functions.leases import Lease
 from functions.outputs import Outputs
 from functions.ports import Program
@@ -35,7 +36,8 @@ def judge(service: Service, lease: Lease, question: Question) -> Submission:
         return Program(submission.code.encode(), submission.language, stdin, limits)
 
     programs = Made(len(tests), program)
-    ask(service, lease, service.judge.languages)  # once an hour it is a call of its own, which a lease must outlast
+    # once an hour it is a call of its own, which a lease must outlast
+    learn(service, lease.judge_name, ask(service, lease, lease.judge.languages))
     outputs = Outputs(service, lease, tests)
     watch = _Watch(service, lease, question, tests, outputs)
     done = _all_tests(service, lease, programs, watch)

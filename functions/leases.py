@@ -13,7 +13,7 @@ from functions import records
 from functions.domain.line import Slot
 from functions.domain.submission import Submission
 from functions.logs import log
-from functions.ports import Conflict, Unavailable, Update, Write
+from functions.ports import Conflict, Judge, Unavailable, Update, Write
 from functions.service import Service
 
 T = TypeVar("T")
@@ -28,13 +28,18 @@ class LeaseLost(Exception):
 
 @dataclass
 class Lease:
-    """A held slot with the submission that it judges. ``begun``: monotonic second before the write that took it."""
+    """A held slot with the submission that it judges, and the judge to do it, to the end of this judging.
+
+    ``begun``: monotonic second before the write that took it.
+    """
 
     service: Service
     slot: Slot
     version: object
     submission: Submission
     begun: float
+    judge_name: str
+    judge: Judge
 
     def may_call(self) -> bool:
         """Whether a call to the judge that starts now surely ends before others may take the slot (rule 3)."""

@@ -93,7 +93,8 @@ class Delete:
 
 
 Write = Create | Put | Update | Delete
-Operator = Literal["==", "<", "<=", ">", ">="]
+Operator = Literal["==", "<", "<=", ">", ">=", "in"]
+"""``in``: equal to one of a list of at most 30 values, which is Firestore's bound."""
 Condition = tuple[str, Operator, Any]
 
 
@@ -150,6 +151,9 @@ class TicketQueue(Protocol):
 
         Raises Unavailable.
         """
+
+    def limit(self, queue: RunType, concurrent: int) -> None:
+        """Deliver at most so many tickets at once; done under a lease, so within two seconds. Raises Unavailable."""
 
 
 class Step(Enum):
@@ -217,6 +221,14 @@ class Judge(Protocol):
 
     def probe(self) -> None:
         """One cheap call, to learn whether the judge answers. Raises Unavailable."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """A judge of this deployment. ``slots``: how many submissions it bears at once, where it has an own number."""
+
+    judge: Judge
+    slots: int | None = None
 
 
 class ObjectStore(Protocol):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Mapping
-from dataclasses import asdict, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from functions.domain.breaker import Breaker, State
 from functions.domain.exam import Attempt, Exam, LastTurn
-from functions.domain.line import Slot, Waiting
+from functions.domain.line import ONLY_JUDGE, Slot, Waiting
 from functions.domain.question import Data, Limits, Question, Stored, TestCase, Validator
 from functions.domain.rejudging import Compared, Rejudging, Stage, original_id
 from functions.domain.scoring import Group, Scored
@@ -43,11 +43,15 @@ INDEXES: tuple[tuple[str, tuple[tuple[str, bool], ...]], ...] = (
     (SUBMISSIONS, (("question_id", False), ("created_at", True))),
     (SUBMISSIONS, (("status", False), ("created_at", True))),
     (REJUDGED, (("status", False), ("turn_at", False))),
+    # both again as a judge sees them that lacks others' languages
+    (SUBMISSIONS, (("status", False), ("run_type", False), ("language", False), ("turn_at", False))),
+    (REJUDGED, (("status", False), ("language", False), ("turn_at", False))),
 )
 
-BREAKER_PATH = f"{CONTROL}/judge"
 VERSION_SECRET_PATH = f"{CONTROL}/versions"
 SLOTS_PATH = f"{CONTROL}/slots"
+MOST_VALUES = 30
+"""Firestore's bound on the values of one ``in``."""
 CHUNK_BYTES = 900_000
 """A Firestore document holds 1 MiB in all."""
 
@@ -63,6 +67,13 @@ def line(kind: RunType, limit: int | None = None, select: tuple[str, ...] | None
     return Query(SUBMISSIONS, queued(kind), order_by=order_by, limit=limit, select=select)
 
 
+def in_languages(line: Query, languages: Sequence[str]) -> Iterator[Query]:
+    """The same line without those in other languages: its first ``limit`` are the first of what these find."""
+    for start in range(0, len(languages), MOST_VALUES):
+        condition: Condition = ("language", "in", list(languages[start : start + MOST_VALUES]))
+        yield replace(line, where=(*line.where, condition))
+
+
 def rejudged_line(limit: int, select: tuple[str, ...] | None = None) -> Query:
     """The first ``limit`` of the third line, in the order in which they are taken."""
     where: tuple[Condition, ...] = (("status", "==", str(Status.QUEUED)),)
@@ -76,6 +87,14 @@ def submission_path(submission_id: str) -> str:
 
 def slot_path(number: int) -> str:
     return f"{SLOTS}/{number}"
+
+
+def pace_path(judge: str) -> str:
+    return f"{CONTROL}/pace@{judge}"
+
+
+def breaker_path(judge: str) -> str:
+    return f"{CONTROL}/judge" if judge == ONLY_JUDGE else f"{CONTROL}/judge@{judge}"
 
 
 SELDOM = ("rejudging_id", "before")
@@ -164,10 +183,13 @@ def rejudging_of(document: Document) -> Rejudging:
 
 WAITING = ("attempt_id", "created_at", "judgings")
 """The fields that ``waiting_of`` needs: looking at the line does not read anybody's source code."""
+WAITING_FOR = (*WAITING, "language", "question_id", "question_version", "turn_at")
+"""And those by which one is told that not every judge can do."""
 
 
 def waiting_of(document: Document) -> Waiting:
-    return Waiting(submission_id=document.document_id, **document.fields)
+    known = {name: value for name, value in document.fields.items() if name != "turn_at"}
+    return Waiting(submission_id=document.document_id, **known)
 
 
 def scored_of(document: Document) -> Scored:
@@ -175,11 +197,13 @@ def scored_of(document: Document) -> Scored:
 
 
 def slot_fields(slot: Slot) -> dict[str, Any]:
-    return {**lease_fields(slot), "retired": slot.retired}
+    """A new slot's document. Most deployments have one judge: their slots name none."""
+    named = {} if slot.judge == ONLY_JUDGE else {"judge": slot.judge}
+    return {**lease_fields(slot), "retired": slot.retired, **named}
 
 
 def lease_fields(slot: Slot) -> dict[str, Any]:
-    """The part of a slot that its holders write; whether it is retired is an operator's affair."""
+    """The part of a slot that its holders write; whose it is, and whether retired, is an operator's affair."""
     return {
         "expires_at": slot.expires_at,
         "free_at": slot.free_at,

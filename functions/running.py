@@ -10,6 +10,7 @@ from functions.asking import Stopped, ask
 from functions.domain.verdict import Ending, Execution
 from functions.domain.window import TestCannotBeJudged, Window
 from functions.leases import Lease
+from functions.pacing import saw
 from functions.ports import Program, Step
 from functions.service import Service
 
@@ -45,7 +46,7 @@ def build(service: Service, lease: Lease, program: Program) -> Execution | None:
     None where it is to be compiled with each run: its language is not compiled, the host cannot do it, or the build is
     too large or did not come back whole.
     """
-    if not ask(service, lease, lambda: service.judge.builds(program.language)):
+    if not ask(service, lease, lambda: lease.judge.builds(program.language)):
         return None
     try:
         [built] = run(service, lease, [replace(program, step=Step.BUILD)]).values()
@@ -53,7 +54,7 @@ def build(service: Service, lease: Lease, program: Program) -> Execution | None:
         return None
     if built.ending is Ending.COMPILATION_ERROR:
         return built
-    whole = built.ending is Ending.WELL and service.judge.is_build(program.language, built.stdout)
+    whole = built.ending is Ending.WELL and lease.judge.is_build(program.language, built.stdout)
     return built if whole else None
 
 
@@ -79,6 +80,7 @@ def run(
     Raises LeaseLost, JudgeAway, Stopped, TestCannotBeJudged.
     """
     deadline = programs[0].limits.wall_seconds + QUEUED_AT_JUDGE_SECONDS
+    step = programs[0].step
     window = Window(len(programs), service.rules.batch_size, deadline)
     told_at = service.clock.monotonic()
     while not window.complete:
@@ -87,7 +89,7 @@ def run(
         if to_send := window.to_send():
             _send(service, lease, window, programs, to_send)
         service.clock.sleep(window.pause(service.clock.monotonic()))
-        _poll(service, lease, window)
+        _poll(service, lease, window, step)
         look(window)
         if tell and service.clock.monotonic() - told_at >= PROGRESS_SECONDS and not window.complete:
             lease.keep(finished_tests=len(window.done))
@@ -97,18 +99,21 @@ def run(
 
 def _send(service: Service, lease: Lease, window: Window, programs: Sequence[Program], to_send: list[int]) -> None:
     batch = [programs[index] for index in to_send]
-    tokens = ask(service, lease, lambda: service.judge.create(batch))
+    tokens = ask(service, lease, lambda: lease.judge.create(batch))
     for index, token in zip(to_send, tokens, strict=True):
         window.sent(index, token, service.clock.monotonic())
 
 
-def _poll(service: Service, lease: Lease, window: Window) -> None:
+def _poll(service: Service, lease: Lease, window: Window, step: Step) -> None:
     tokens = window.tokens
     if not tokens:
         return
-    known = ask(service, lease, lambda: service.judge.poll(tokens))
+    known = ask(service, lease, lambda: lease.judge.poll(tokens))
     for token in tokens:
         if token in known:
-            window.polled(token, known[token], service.clock.monotonic())
+            now, execution = service.clock.monotonic(), known[token]
+            if execution is not None and step is not Step.BUILD:  # which says nothing of how long it compiled
+                saw(service, lease.judge_name, now - window.sent_at(token), execution)
+            window.polled(token, execution, now)
         else:
             window.lost(token)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -11,7 +12,8 @@ from datetime import timedelta
 from functools import cached_property
 
 from functions.data_cache import DataCache
-from functions.ports import Clock, DocumentStore, Judge, ObjectStore, TicketQueue
+from functions.domain.concurrency import Bounds, Seen
+from functions.ports import Clock, DocumentStore, Host, ObjectStore, TicketQueue
 from functions.standing import Standing
 
 
@@ -20,6 +22,8 @@ class Rules:
     """The settings that the use cases know, named as in the environment. Times in seconds."""
 
     max_concurrent_submissions: int = 3
+    concurrency: Bounds | None = None
+    """Within these the slots of each judge without a number of its own follow what it bears."""
     batch_size: int = 3
     run_max_wait: float = 30.0
     turn_spacing: float = 15.0
@@ -85,7 +89,8 @@ def turnstiles() -> tuple[threading.Lock, ...]:
 class Service:
     store: DocumentStore
     tickets: TicketQueue
-    judge: Judge
+    judges: Callable[[], Mapping[str, Host]]
+    """The judges that there are now, by name, in a lasting order. A name means one host for ever."""
     clock: Clock
     rules: Rules
     draining: Draining
@@ -107,7 +112,14 @@ class Service:
     data: DataCache = field(default_factory=DataCache)
     """Tests' data from the object store, as much of it as fits a bound."""
     validator_builds: dict[str, bytes | None] = field(default_factory=dict)
-    """Questions' validators as the judge compiled them, by question and version; None: with each run."""
+    """Questions' validators as a judge compiled them, by judge, question and version; None: with each run."""
+    seen: dict[str, list[Seen]] = field(default_factory=dict)
+    refused: Counter[str] = field(default_factory=Counter)
+    """What this process saw of each judge since it last asked how many slots that is to have."""
+    judges_change: bool = False
+    """Whether judges come and go while this process runs."""
+    languages: dict[str, frozenset[str]] = field(default_factory=dict)
+    """What each judge had when this process last asked it, also where it is away now."""
 
     @cached_property
     def standing(self) -> Standing:

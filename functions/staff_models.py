@@ -23,7 +23,7 @@ from functions.domain.question import (
 from functions.domain.rejudging import Compared, Rejudging, Stage
 from functions.domain.submission import RunType, Status
 from functions.domain.verdict import Verdict
-from functions.models import Identifier, JudgeHealth, QueueHealth
+from functions.models import Identifier, JudgeHealth, JudgeSlots, QueueHealth
 
 Language = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
@@ -32,7 +32,8 @@ class SlotView(BaseModel):
     number: int
     held: bool
     submission_id: str | None = Field(description="What is being judged with it.")
-    retired: bool = Field(description="Not taken again: the cap was lowered.")
+    retired: bool = Field(description="Not taken again: the cap was lowered, or the judge is leaving.")
+    judge: str = Field(description="The name of its judge.")
 
 
 class WaitView(BaseModel):
@@ -52,6 +53,7 @@ class OverviewView(BaseModel):
     queues: dict[str, QueueHealth]
     slots: list[SlotView]
     judge: JudgeHealth
+    judges: list[JudgeSlots]
     waits: list[WaitsView] = Field(description="The last hour in steps of five minutes; the newest is not over yet.")
     statuses: dict[str, int] = Field(description="How many submissions have which status.")
 

@@ -10,10 +10,11 @@ from functions.claims import abandoning, after_abandoned
 from functions.domain.breaker import State
 from functions.domain.line import Slot
 from functions.domain.submission import Status, Submission
+from functions.judges import best
 from functions.logs import log
 from functions.ports import Condition, Conflict, Query, Update
 from functions.service import Service
-from functions.slots import read_slots
+from functions.slots import follow_judges, read_slots
 
 MOST_ORPHANS = 50
 """How many one run puts back in line; the next one goes on."""
@@ -31,15 +32,16 @@ class Findings:
 
 def sweep(service: Service) -> Findings:
     """One run. Raises Unavailable where the store is away."""
+    follow_judges(service)
     slots, versions = read_slots(service)
     freed = [_free_expired(service, slot, versions[records.slot_path(slot.number)]) for slot in slots]
     abandoned = [each.status for each in (*freed, *_put_back_orphans(service, slots)) if each is not None]
-    answers = breaker.judge_answers(service)
+    answers = breaker.any_answers(service)
     findings = Findings(
         put_back=abandoned.count(Status.QUEUED),
         failed=abandoned.count(Status.FAILED),
         tickets=breaker.top_up(service) if answers else 0,
-        judge=breaker.state(service).state,
+        judge=best(service).state,
     )
     log("info", "swept", "The sweep ran.", **asdict(findings))
     return findings

@@ -61,10 +61,10 @@ def _program(validator: Validator, files: Mapping[str, bytes], output: bytes) ->
 
 def _run(service: Service, lease: Lease, question: Question, programs: Sequence[Program]) -> Mapping[int, Execution]:
     """Compiled once for this process, not for each submission, where its language and the host allow it."""
-    known = ask(service, lease, service.judge.languages)
+    known = ask(service, lease, lease.judge.languages)
     if programs[0].language not in {language.name for language in known}:
         raise QuestionDamaged(f"its output validator is in {programs[0].language}, which the judge does not have")
-    key = f"{question.question_id}@{question.version}"
+    key = f"{lease.judge_name} {question.question_id}@{question.version}"
     if key not in service.validator_builds:
         built = build(service, lease, programs[0])
         if built is not None and built.ending is Ending.COMPILATION_ERROR:

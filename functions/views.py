@@ -9,21 +9,21 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from functions import breaker, models, records
+from functions import models, records
 from functions.access import find_exam, require_question, supervises
-from functions.domain.breaker import State
 from functions.domain.exam import NOT_BEGUN, Exam, has_begun, window
 from functions.domain.line import wait_estimate
 from functions.domain.outcome import SHOWN_CHARACTERS, cut
 from functions.domain.scoring import Scored, counting
 from functions.domain.submission import RunType, Status, Submission
 from functions.errors import Refusal, not_found
+from functions.judges import any_up, offered, usable
 from functions.keeping import keep
 from functions.outputs import link
 from functions.ports import Caller, Condition, Query, Unavailable
 from functions.questions import head
 from functions.service import Service
-from functions.slots import read_slots
+from functions.slots import layout
 
 POLL_AFTER_SECONDS = 2
 SERVICE_TIME_SECONDS = 5.0
@@ -54,7 +54,7 @@ def submission(service: Service, caller: Caller, shown: Submission) -> models.Su
         ahead = service.standing.ahead(shown.run_type, shown.turn_at, shown.submission_id)
         position = sum(ahead.values()) + 1
         estimate = expected_wait(service, ahead, _slots(service))
-        if breaker.state(service).state is not State.CLOSED:
+        if not any_up(service):
             message = JUDGE_AWAY
     done = shown.status is Status.COMPLETED
     if done:
@@ -117,9 +117,8 @@ def _service_seconds(service: Service, kind: RunType) -> float:
 
 
 def _slots(service: Service) -> int:
-    return keep(
-        service, "slots", SERVICE_TIME_SECONDS, lambda: len([s for s in read_slots(service)[0] if not s.retired])
-    )
+    up = usable(service)
+    return sum(slot.judge in up for slot in layout(service))
 
 
 def question(service: Service, caller: Caller, question_id: str) -> models.QuestionView:
@@ -149,9 +148,9 @@ def question(service: Service, caller: Caller, question_id: str) -> models.Quest
 
 
 def languages(service: Service) -> list[models.LanguageView]:
-    """As the judge has them. Raises Refusal(503) where it is away and was never asked."""
+    """As the judges have them. Raises Refusal(503) where all are away and were never asked."""
     try:
-        known = service.judge.languages()
+        known = offered(service)
     except Unavailable:
         raise Refusal(503, JUDGE_AWAY.partition(". ")[0] + ".", retry_after=5) from None
     return [models.LanguageView(name=each.name, label=each.label, version=each.version) for each in known]

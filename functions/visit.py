@@ -9,15 +9,18 @@ from functions import breaker, records, tickets
 from functions.asking import JudgeAway, Stopped
 from functions.claims import after_abandoned, claim, close, look
 from functions.domain import retry
+from functions.domain.breaker import State
 from functions.domain.submission import RunType, Status, Submission
 from functions.domain.window import TestCannotBeJudged
 from functions.gate import Gate
 from functions.judging import judge
 from functions.leases import Lease, LeaseLost
 from functions.logs import log
+from functions.pacing import adapt
 from functions.ports import Conflict, Unavailable
 from functions.questions import QuestionDamaged, question_version
 from functions.service import Service
+from functions.slots import follow_judges
 from functions.stored_data import TestDataAway
 
 MOST_STUCK = 20
@@ -76,15 +79,18 @@ def _serve(service: Service, gate: Gate, kind: RunType, served: list[Submission]
                 break
             if following is None:
                 gate.open()
+            adapt(service, lease.judge_name)
             if passes and following is not None:
                 lease = following
                 continue
+            if away and may_go_on() and _others_answer(service, lease.judge_name):
+                break  # another judge may take it, or what comes after it
             if away and not served:
                 return End.JUDGE_AWAY  # this ticket is not used up: Cloud Tasks brings it again
             if away:
                 tickets.issue(service, kind, after.submission_id)
                 return End.JUDGED
-            _tell(service, after)
+            _tell(service, after, lease.judge_name)
             served.append(after)
             lease = following
     return End.JUDGED
@@ -94,6 +100,11 @@ def _may_be_passed_by(before: Submission, after: Submission, stuck: set[str]) ->
     """Only its test data is away, which others of the line need not wait for; it went back behind them."""
     went_back = after.turn_at > before.turn_at
     return went_back and after.submission_id not in stuck and len(stuck) < MOST_STUCK
+
+
+def _others_answer(service: Service, judge: str) -> bool:
+    """Whether the judge is away and another one is not."""
+    return breaker.state(service, judge).state is not State.CLOSED and breaker.any_ready(service)
 
 
 def _is_paused(service: Service, kind: RunType, begun: float) -> bool:
@@ -106,7 +117,8 @@ def _wait_for_slot(service: Service, gate: Gate, kind: RunType, begun: float, *,
     while True:
         if service.draining.begun or _is_paused(service, kind, begun):
             return End.NO_SLOT
-        if not breaker.judge_answers(service):
+        follow_judges(service)
+        if not breaker.any_ready(service) and not breaker.any_answers(service):
             return End.JUDGE_AWAY
         seen = look(service, kind)
         if seen is None:
@@ -121,6 +133,7 @@ def _wait_for_slot(service: Service, gate: Gate, kind: RunType, begun: float, *,
         left = begun + service.rules.slot_wait - service.clock.monotonic()
         if not may_wait or left <= 0:
             return End.NO_SLOT
+        breaker.any_answers(service)  # who has nothing else to do asks whether those that are away are back
         gate.wait(kind, left)
 
 
@@ -136,7 +149,7 @@ def _judge(service: Service, lease: Lease) -> Submission:
     except LeaseLost:
         raise
     except JudgeAway as error:
-        breaker.trip(service, error)
+        breaker.trip(service, lease.judge_name, error)
         return retry.put_back(lease.submission)
     except Stopped:
         return retry.put_back(lease.submission)
@@ -161,9 +174,17 @@ def _again(service: Service, lease: Lease, reason: str) -> Submission:
     return retry.abandoned(lease.submission, service.clock.now(), service.rules.max_judgings, reason)
 
 
-def _tell(service: Service, after: Submission) -> None:
+def _tell(service: Service, after: Submission, judge: str) -> None:
     if after.status is Status.COMPLETED:
-        log("info", "judged", "A submission was judged.", after, verdict=str(after.verdict), judgings=after.judgings)
+        log(
+            "info",
+            "judged",
+            "A submission was judged.",
+            after,
+            verdict=str(after.verdict),
+            judgings=after.judgings,
+            judge=judge,
+        )
     elif after.status is Status.FAILED:
         level, action = ("warning", "rejudging_failed") if after.is_copy else ("error", "submission_failed")
         log(level, action, "A submission could not be judged.", after, judgings=after.judgings)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from functions.domain.submission import RunType
 from functions.domain.verdict import Execution
-from functions.ports import DocumentStore, Judge, Language, ObjectStore, Program, TicketQueue
+from functions.ports import DocumentStore, Host, Judge, Language, ObjectStore, Program, TicketQueue
 from functions.service import Draining, Service
 from infra import logs, settings
 from infra.clock import SystemClock
@@ -49,7 +49,8 @@ def check(target: str) -> None:
     """End the process where the settings are wrong or ``target`` lacks one: at its start, not at a request."""
     config = configuration()
     try:
-        settings.require(config, *NEEDED.get(target, ()))
+        found = config.judge0_discovery is not None
+        settings.require(config, *(n for n in NEEDED.get(target, ()) if not (found and n == "judge0_url")))
         if target == "run_code" and (config.auth_jwks_url is None) == (config.auth_jwt_secret is None):
             raise settings.SettingsError("set one of AUTH_JWKS_URL and AUTH_JWT_SECRET")
     except settings.SettingsError as error:
@@ -84,16 +85,34 @@ def ticket_queue(config: Settings) -> CloudTasksTicketQueue:
     )
 
 
-def judge(config: Settings) -> Judge:
+def judge(config: Settings, url: str, token: str | None = None) -> Judge:
+    """The Judge0 host at ``url``."""
     from infra.judge0 import Judge0Judge
 
     headers = {}
-    if config.judge0_auth_token:
-        headers["X-Auth-Token"] = config.judge0_auth_token
+    if token:
+        headers["X-Auth-Token"] = token
     if config.judge0_api_key:
         headers["X-RapidAPI-Key"] = config.judge0_api_key
         headers["X-RapidAPI-Host"] = config.judge0_api_host or ""
-    return Judge0Judge(config.judge0_url or "", headers, config.judge_timeout, config.language_ids)
+    return Judge0Judge(url, headers, config.judge_timeout, config.language_ids)
+
+
+def judges(config: Settings) -> Callable[[], Mapping[str, Host]]:
+    """Those that JUDGE0_URL names, and those that JUDGE0_DISCOVERY finds."""
+    given = config.given_judges()
+    tokens = config.judge_tokens()
+
+    def lazy(name: str, url: str) -> Judge:
+        return _LazyJudge(partial(judge, config, url, tokens.get(name, tokens.get(settings.FOUND))))
+
+    hosts = {name: Host(lazy(name, each.url), each.slots) for name, each in given.items()}
+    found = config.discovered()
+    if found is None:
+        return lambda: hosts
+    from infra.discovery import FoundJudges
+
+    return FoundJudges(hosts, found.name, found.port, found.slots, lazy)
 
 
 def object_store(config: Settings) -> ObjectStore | None:
@@ -126,6 +145,9 @@ class _LazyTicketQueue:
 
     def is_paused(self, queue: RunType) -> bool:
         return self._queue().is_paused(queue)
+
+    def limit(self, queue: RunType, concurrent: int) -> None:
+        self._queue().limit(queue, concurrent)
 
 
 class _LazyJudge:
@@ -185,7 +207,8 @@ def service_for(config: Settings, store: DocumentStore) -> Service:
     return Service(
         store=store,
         tickets=_LazyTicketQueue(lambda: ticket_queue(config)),
-        judge=_LazyJudge(lambda: judge(config)),
+        judges=judges(config),
+        judges_change=config.judge0_discovery is not None,
         clock=clock,
         rules=config.rules(),
         draining=Draining(clock, _told_to_end),

@@ -16,6 +16,8 @@ from functions.ports import Unavailable
 CALL_SECONDS = 5.0
 LOOK_SECONDS = 1.0
 """Whether a queue is paused is asked while a slot is held: nobody may wait long for it."""
+LIMIT_SECONDS = 2.0
+"""A limit is changed while a slot is held, too, where it follows what a judge bears."""
 RETRY = retry.Retry(
     predicate=retry.if_exception_type(exceptions.ServiceUnavailable, exceptions.ResourceExhausted),
     initial=0.05,
@@ -85,13 +87,13 @@ class CloudTasksTicketQueue:
             self._client.resume_queue(name=f"{self._queues}/{queue}", timeout=CALL_SECONDS)
 
     def limit(self, queue: RunType, concurrent: int) -> None:
-        """Deliver at most so many tickets at once. Raises Unavailable."""
+        """Raises Unavailable."""
         changed = tasks_v2.Queue(
             name=f"{self._queues}/{queue}", rate_limits=tasks_v2.RateLimits(max_concurrent_dispatches=concurrent)
         )
         mask = field_mask_pb2.FieldMask(paths=["rate_limits.max_concurrent_dispatches"])
         with _told_plainly():
-            self._client.update_queue(queue=changed, update_mask=mask, timeout=CALL_SECONDS)
+            self._client.update_queue(queue=changed, update_mask=mask, timeout=LIMIT_SECONDS)
 
 
 @contextmanager

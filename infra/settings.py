@@ -6,7 +6,8 @@ Times in seconds. `.env.example` lists them all with their defaults; a test keep
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
@@ -16,13 +17,16 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainValidator,
     PositiveFloat,
     PositiveInt,
     ValidationError,
     model_validator,
 )
 
+from functions.domain.concurrency import Bounds
 from functions.domain.languages import canonical
+from functions.domain.line import ONLY_JUDGE
 from functions.service import Rules
 from infra.tokens import GOOGLE_KEYS, is_firebase
 
@@ -58,6 +62,106 @@ def _firebase_issuer(given: Mapping[str, object]) -> str | None:
     return f"https://securetoken.google.com/{project}" if project is not None else None
 
 
+def _judge_url(value: str) -> str:
+    """One URL, or a list of them with the number of submissions that each bears: `https://a=3,https://b=8`."""
+    given_judges(value)
+    return value
+
+
+def given_judges(value: str, *, alone: bool = True) -> Mapping[str, GivenJudge]:
+    """The judges of JUDGE0_URL by name; ``alone``: no others are found besides.
+
+    Raises ValueError in words that hold no URL: there may be a secret in it.
+    """
+    found: dict[str, GivenJudge] = {}
+    parts = [part.strip() for part in value.split(",") if part.strip()]
+    for part in parts:
+        url, _, slots = part.rpartition("=")
+        if not slots.isdigit():
+            url, slots = part, ""
+        if alone and len(parts) == 1 and not slots:
+            return {ONLY_JUDGE: GivenJudge(url)}
+        address = urlsplit(url)
+        if address.scheme not in ("http", "https") or address.hostname is None or address.username is not None:
+            raise ValueError("write https://a.example=3,https://b.example=8; credentials have their own settings")
+        if slots and not 1 <= int(slots) <= MOST_SLOTS:
+            raise ValueError(f"a judge has 1 to {MOST_SLOTS} slots")
+        name = "-".join([address.netloc.lower(), *filter(None, address.path.split("/"))])
+        if name in found:
+            raise ValueError("it names a judge twice")
+        found[name] = GivenJudge(url, int(slots) if slots else None)
+    return found
+
+
+DISCOVERY = re.compile(r"(?P<name>[A-Za-z0-9._-]+):(?P<port>\d{1,5})(=(?P<slots>\d{1,3}))?")
+FOUND = "found"
+"""How JUDGE0_AUTH_TOKEN names the judges that JUDGE0_DISCOVERY finds."""
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """The judges at a port of all addresses of a DNS name. ``slots`` of each: None where it says no number."""
+
+    name: str
+    port: int
+    slots: int | None
+
+
+def tokens_by_judge(token: str, names: Collection[str]) -> Mapping[str, str]:
+    """`name=token,...` for the judges of these names, or one for all. Raises ValueError, without a token in it."""
+    pairs = [part.strip().partition("=") for part in token.split(",")]
+    if not any(name in names for name, _, _ in pairs):
+        return dict.fromkeys(names, token)
+    if not all(name in names for name, _, _ in pairs):
+        raise ValueError("JUDGE0_AUTH_TOKEN: write a token for all judges, or name=token for each that has one")
+    return {name: found for name, _, found in pairs}
+
+
+@dataclass(frozen=True)
+class GivenJudge:
+    """A judge as JUDGE0_URL names it. ``slots``: None where it says no number."""
+
+    url: str
+    slots: int | None = None
+
+
+MOST_SLOTS = 100
+
+
+def _discovered(value: str) -> Discovery:
+    """Raises ValueError."""
+    match = DISCOVERY.fullmatch(value)
+    slots = None if match is None or match["slots"] is None else int(match["slots"])
+    if match is None or not 1 <= int(match["port"]) <= 65_535 or slots == 0:
+        raise ValueError("write the DNS name, the port, and how many slots each has: judges.internal:2358=3")
+    return Discovery(match["name"], int(match["port"]), slots)
+
+
+def _discovery(value: str) -> str:
+    _discovered(value)
+    return value
+
+
+AUTO = re.compile(r"auto(:(?P<least>\d{1,3})-(?P<most>\d{1,3}))?")
+AUTO_MOST = 20
+"""Where `auto` says no bounds."""
+FIRST_GUESS = 3
+"""What `auto` begins with, where its bounds have it."""
+
+
+def _concurrency(value: object) -> int | Bounds:
+    """A number, `auto`, or `auto:2-12` with bounds."""
+    match = AUTO.fullmatch(str(value))
+    if match is not None:
+        bounds = Bounds(int(match["least"] or 1), int(match["most"] or AUTO_MOST))
+        if not 1 <= bounds.least <= bounds.most <= MOST_SLOTS:
+            raise ValueError(f"write auto, or auto:2-12 with bounds from 1 to {MOST_SLOTS}")
+        return bounds
+    if not str(value).isdecimal() or not 1 <= int(str(value)) <= MOST_SLOTS:
+        raise ValueError(f"write a number from 1 to {MOST_SLOTS}, or auto, or auto:2-12")
+    return int(str(value))
+
+
 LanguageName = Annotated[str, Field(min_length=1)]
 IdByLanguage = Annotated[Mapping[LanguageName, PositiveInt], BeforeValidator(_mapped)]
 MultiplierByLanguage = Annotated[
@@ -72,7 +176,7 @@ class SettingsError(Exception):
 class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    max_concurrent_submissions: Annotated[int, Field(ge=1, le=100)] = 3
+    max_concurrent_submissions: Annotated[int | Bounds, PlainValidator(_concurrency)] = 3
     batch_size: Annotated[int, Field(ge=1, le=20, description="Judge0 takes at most 20 a batch")] = 3
     run_max_wait: PositiveFloat = 30
     turn_spacing: Annotated[float, Field(ge=0)] = 15
@@ -101,7 +205,8 @@ class Settings(BaseModel):
     handler_url: str | None = None
     tasks_service_account: str | None = None
     tasks_location: str | None = None
-    judge0_url: str | None = None
+    judge0_url: Annotated[str, AfterValidator(_judge_url)] | None = None
+    judge0_discovery: Annotated[str, AfterValidator(_discovery)] | None = None
     judge0_api_key: Annotated[str | None, Field(repr=False)] = None
     judge0_api_host: str | None = None
     judge0_auth_token: Annotated[str | None, Field(repr=False)] = None
@@ -154,6 +259,7 @@ class Settings(BaseModel):
             ),
         )
         broken = [message for holds, message in rules if not holds]
+        self.judge_tokens()
         if broken:
             raise ValueError("; ".join(broken))
         return self
@@ -161,8 +267,37 @@ class Settings(BaseModel):
     def _object_store(self) -> tuple[str | None, ...]:
         return self.object_store_bucket, self.object_store_access_key_id, self.object_store_secret_access_key
 
+    def given_judges(self) -> Mapping[str, GivenJudge]:
+        return given_judges(self.judge0_url or "", alone=self.judge0_discovery is None)
+
+    def discovered(self) -> Discovery | None:
+        return None if self.judge0_discovery is None else _discovered(self.judge0_discovery)
+
+    def judge_tokens(self) -> Mapping[str, str]:
+        """By judge; those that are found share one. Raises ValueError, without a token in it."""
+        found = [] if self.judge0_discovery is None else [FOUND]
+        return tokens_by_judge(self.judge0_auth_token or "", [*self.given_judges(), *found])
+
+    @property
+    def concurrency(self) -> Bounds | None:
+        """Of each judge without a number of its own, where that is to be found out."""
+        given = self.max_concurrent_submissions
+        return given if isinstance(given, Bounds) else None
+
+    @property
+    def slots_each(self) -> int:
+        """Of each judge without a number of its own; where it is to be found out, at the beginning."""
+        given = self.max_concurrent_submissions
+        return min(given.most, max(given.least, FIRST_GUESS)) if isinstance(given, Bounds) else given
+
+    @property
+    def total_slots(self) -> int:
+        """Of all judges that are named, at the beginning."""
+        return sum(each.slots or self.slots_each for each in self.given_judges().values()) or self.slots_each
+
     def rules(self) -> Rules:
-        return Rules(**{name: getattr(self, name) for name in Rules.__dataclass_fields__})
+        named = {name: getattr(self, name) for name in Rules.__dataclass_fields__}
+        return Rules(**{**named, "max_concurrent_submissions": self.slots_each})
 
 
 def read(environment: Mapping[str, str]) -> Settings:

@@ -137,6 +137,10 @@ def _apply(connection: sqlite3.Connection, write: Write, version: int, now: date
 def _condition(query: Query) -> tuple[str, list[Any]]:
     parts, values = ["collection = ?"], [query.collection]
     for name, operator, value in query.where:
+        if operator == "in":
+            parts.append(f"{_column(name)} IN ({', '.join('?' * len(value))})")
+            values += map(_comparable, value)
+            continue
         parts.append(f"{_column(name)} {'=' if operator == '==' else operator} ?")
         values.append(_comparable(value))
     if query.after is not None:
@@ -153,9 +157,9 @@ def _condition(query: Query) -> tuple[str, list[Any]]:
 
 
 def _require_index(query: Query) -> None:
-    equal = {name for name, operator, _ in query.where if operator == "=="}
+    equal = {name for name, operator, _ in query.where if operator in ("==", "in")}
     ordered = [(name, down) for name, down in query.order_by if name not in equal]
-    ranged = {name for name, operator, _ in query.where if operator != "=="} - {name for name, _ in ordered}
+    ranged = {name for name, _, _ in query.where if name not in equal} - {name for name, _ in ordered}
     needed = ordered + [(name, False) for name in sorted(ranged)]
     if not needed or (not equal and len(needed) == 1):
         return  # single fields are indexed by themselves, and equalities are merged from those

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from functions import records
 from functions.domain.exam import Attempt, Exam
+from functions.domain.line import ONLY_JUDGE
 from functions.domain.question import Question, TestCase
 from functions.domain.submission import RunType, Submission
 from functions.domain.verdict import Ending, Execution
 from functions.intake import Request, submit
-from functions.ports import Caller, Create, DocumentStore, Language, Program, Step, Unavailable
+from functions.ports import Caller, Create, DocumentStore, Host, Judge, Language, Program, Step, Unavailable
 from functions.questions import put_question
 from functions.service import Draining, Rules, Service
 from functions.slots import seed_slots
@@ -46,6 +47,7 @@ class FakeTicketQueue:
     names: set[str] = field(default_factory=set)
     paused: set[RunType] = field(default_factory=set)
     away: bool = False
+    limits: dict[RunType, int] = field(default_factory=dict)
 
     def enqueue(self, queue: RunType, submission_id: str, *, named: bool) -> None:
         if self.away:
@@ -60,6 +62,11 @@ class FakeTicketQueue:
         if self.away:
             raise Unavailable("the queue is away")
         return queue in self.paused
+
+    def limit(self, queue: RunType, concurrent: int) -> None:
+        if self.away:
+            raise Unavailable("the queue is away")
+        self.limits[queue] = concurrent
 
 
 @dataclass
@@ -175,6 +182,11 @@ def question(tests: int = 4, samples: int = 2, **changes: object) -> Question:
     return Question(question_id="echo", **(values | changes))  # type: ignore[arg-type]
 
 
+def one_judge(judge: Judge) -> Callable[[], Mapping[str, Host]]:
+    """The judge of a deployment that has one."""
+    return lambda: {ONLY_JUDGE: Host(judge)}
+
+
 @dataclass
 class World:
     """A whole service over fakes and the embedded store, with an exam, a question and two students in it."""
@@ -188,6 +200,12 @@ class World:
     @property
     def store(self) -> DocumentStore:
         return self.service.store
+
+    def judge_named(self, name: str) -> FakeJudge:
+        """One of several."""
+        found = self.service.judges()[name].judge
+        assert isinstance(found, FakeJudge)
+        return found
 
     def submit(
         self,
@@ -214,13 +232,15 @@ class World:
         return Caller(name)
 
 
-def make_world(store: DocumentStore, **rules: object) -> World:
+def make_world(store: DocumentStore, slots: Mapping[str, int] | None = None, /, **rules: object) -> World:
+    """``slots``: several judges with so many each, by name; without it there is one, as most have it."""
     clock = FakeClock()
     tickets, judge, objects = FakeTicketQueue(), FakeJudge(clock), InMemoryObjectStore()
+    hosts = {name: Host(FakeJudge(clock), number) for name, number in (slots or {}).items()}
     service = Service(
         store=store,
         tickets=tickets,
-        judge=judge,
+        judges=(lambda: hosts) if slots else one_judge(judge),
         clock=clock,
         rules=Rules(**rules),  # type: ignore[arg-type]
         draining=Draining(clock),

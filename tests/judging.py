@@ -21,7 +21,7 @@ from functions.service import Draining, Rules, Service
 from functions.slots import seed_slots
 from infra.clock import SystemClock
 from infra.sqlite import SQLiteDocumentStore
-from tests.fakes import FakeTicketQueue
+from tests.fakes import FakeTicketQueue, one_judge
 
 
 @dataclass
@@ -76,7 +76,7 @@ def judged_at(
         service = Service(
             store=store,
             tickets=FakeTicketQueue(),
-            judge=host,
+            judges=one_judge(host),
             clock=clock,
             rules=rules or Rules(),
             draining=Draining(clock),

@@ -18,14 +18,15 @@ RESERVED_FOR = timedelta(seconds=1)
 SETBACK = timedelta(seconds=60)
 """How far an abandoned submission goes back: whatever made it fail, the others come first."""
 
-FOOT_IN_THE_DOOR = 1
-"""The number of the slot that a Run which has waited RUN_MAX_WAIT gets before any Submit (rule 5)."""
+ONLY_JUDGE = "judge0"
+"""The name of the judge where the deployment has one and gives it no number of slots of its own."""
 
-QUARANTINE = 1
-"""The number of the only slot on which suspects are judged, one at a time.
+FIRST_SLOT = 1
+"""The slot with two duties, as long as its judge is up; else the lowest one of a judge that is.
 
-One that kills its worker takes those in hand beside it along, and all of them become suspects. None of these is ever
-beside it again: it costs nobody a second judging.
+It is the foot in the door: a Run which has waited RUN_MAX_WAIT gets it before any Submit (rule 5). And it is the only
+one on which suspects are judged, one at a time: one that kills its worker takes those in hand beside it along, and all
+of them become suspects. None of these is ever beside it again: it costs nobody a second judging.
 """
 
 
@@ -44,6 +45,7 @@ class Slot:
     submission_id: str | None = None
     last_kind: RunType | None = None
     retired: bool = False
+    judge: str = ONLY_JUDGE
 
     def is_free(self, now: datetime) -> bool:
         return not self.retired and self.free_at <= now
@@ -80,12 +82,15 @@ def turn(
 
 @dataclass(frozen=True)
 class Waiting:
-    """A submission in a line, as much of it as the choice needs."""
+    """A submission in a line, as much of it as the choice needs; the last three only where judges differ."""
 
     submission_id: str
     attempt_id: str
     created_at: datetime
     judgings: int = 0
+    language: str = ""
+    question_id: str = ""
+    question_version: str = ""
 
     @property
     def suspect(self) -> bool:
@@ -98,18 +103,20 @@ class Lines:
     """What a visit sees: free slots by number, the first few of its own line, and when those of each line arrived.
 
     A kind is missing from ``arrivals`` where its line is empty, or paused, or does not matter. Of the other kind as
-    many are known as there are slots.
+    many are known as there are slots. Where judges differ, all of it is what those of these slots can do.
     """
 
     slots: Sequence[Slot]
     own: Sequence[Waiting]
     arrivals: Mapping[RunType, Sequence[datetime]]
+    first_slot: int = FIRST_SLOT
+    """The one that has FIRST_SLOT's duties here."""
 
 
 def preferred_kind(slot: Slot, lines: Lines, now: datetime, run_max_wait: timedelta) -> RunType | None:
-    """Who has precedence for this slot: an aged Run on slot 1 (never twice in a row), else a Submit, else nobody."""
+    """Who has precedence for this slot: an aged Run on the first one (never twice in a row), a Submit, or nobody."""
     if (
-        slot.number == FOOT_IN_THE_DOOR
+        slot.number == lines.first_slot
         and slot.last_kind is not RunType.RUN
         and RunType.RUN in lines.arrivals
         and now - lines.arrivals[RunType.RUN][0] >= run_max_wait
@@ -157,19 +164,19 @@ def pick(
     """
     slots = takeable(kind, lines, now, run_max_wait)
     for slot in rng.sample(slots, len(slots)):
-        if own := candidates(slot, lines.own)[: len(slots)]:
+        if own := candidates(slot, lines.own, lines.first_slot)[: len(slots)]:
             return slot, rng.choice(own)
     return None
 
 
-def candidates(slot: Slot, first_in_line: Sequence[Waiting]) -> list[Waiting]:
+def candidates(slot: Slot, first_in_line: Sequence[Waiting], first_slot: int = FIRST_SLOT) -> list[Waiting]:
     """Those that may be taken on ``slot``: of each attempt only the first, for a student's submissions keep their
     order; suspects only where they are judged.
     """
     first: dict[str, Waiting] = {}
     for waiting in first_in_line:
         first.setdefault(waiting.attempt_id, waiting)
-    return [waiting for waiting in first.values() if slot.number == QUARANTINE or not waiting.suspect]
+    return [waiting for waiting in first.values() if slot.number == first_slot or not waiting.suspect]
 
 
 def wait_estimate(ahead: Mapping[RunType, int], service_seconds: Mapping[RunType, float], slots: int) -> float:

@@ -77,6 +77,9 @@ class Window:
     def tokens(self) -> list[str]:
         return list(self._at_judge)
 
+    def sent_at(self, token: str) -> float:
+        return self._at_judge[token].sent_at
+
     @property
     def complete(self) -> bool:
         return not (self._waiting or self._doubted or self._at_judge)

@@ -136,7 +136,7 @@ def _start(running: Running) -> None:
     _load_samples(service)
     environment.write_environment_file(stack, variables)
     env = bare | variables
-    threads = max(64, 2 * service.rules.max_concurrent_submissions + 4)  # room for an operator's `slots --set`
+    threads = max(64, 2 * _most_slots(config) + 4)  # room for an operator's `slots --set`
     functions = [
         _start_function(running, "run_code", stack.port, env | {"THREADS": "16"}),
         _start_function(running, "judge_submission", stack.handler_port, env | {"THREADS": str(threads)}),
@@ -145,6 +145,12 @@ def _start(running: Running) -> None:
     for function in functions:
         _wait(function)
     _print_ready(stack, with_judge=runner is None or not runner.dead)
+
+
+def _most_slots(config: settings.Settings) -> int:
+    bounds = config.concurrency
+    each = config.slots_each if bounds is None else bounds.most
+    return sum(judge.slots or each for judge in config.given_judges().values()) or each
 
 
 def _require_free_ports(stack: Stack) -> None:
@@ -265,7 +271,7 @@ def _create_queues(config: settings.Settings) -> None:
     for kind in RunType:
         queue = tasks_v2.Queue(
             name=f"{parent}/queues/{kind}",
-            rate_limits=tasks_v2.RateLimits(max_concurrent_dispatches=config.max_concurrent_submissions),
+            rate_limits=tasks_v2.RateLimits(max_concurrent_dispatches=config.total_slots),
             retry_config=tasks_v2.RetryConfig(
                 max_attempts=-1,
                 min_backoff=duration_pb2.Duration(nanos=100_000_000),

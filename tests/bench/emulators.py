@@ -200,7 +200,7 @@ def overhead() -> tuple[float, float]:
         bare.append(time.monotonic() - begun)
     judged = []
     with our_process("infra.local.judge0_runner") as url:
-        judge = bootstrap.judge(settings.read({"JUDGE0_URL": url}))
+        judge = bootstrap.judge(settings.read({}), url)
         program = Program(b"print(1)", "python", b"", Limits())
         for _ in range(RUNS):
             begun = time.monotonic()

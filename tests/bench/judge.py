@@ -90,11 +90,12 @@ def measure(host: Judge, tests: int, language: str, source: str, *, once: bool) 
 @contextmanager
 def judge() -> Iterator[Judge]:
     """A Judge0 where JUDGE0_URL names one, else the local runner."""
-    if os.environ.get("JUDGE0_URL"):
-        yield bootstrap.judge(settings.read(os.environ))
+    config = settings.read(os.environ)
+    if config.judge0_url is not None:
+        yield bootstrap.judge(config, config.judge0_url, config.judge0_auth_token)
         return
     with our_process("infra.local.judge0_runner") as url:
-        yield bootstrap.judge(settings.read({"JUDGE0_URL": url}))
+        yield bootstrap.judge(config, url)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -134,6 +135,16 @@ def test_a_line_comes_in_the_order_of_its_turns(store: DocumentStore) -> None:
     store.commit(submission(4, run_type="submit"))
     assert ids(store, queued()) == ["s001", "s002", "s003"]
     assert ids(store, queued(limit=2)) == ["s001", "s002"]
+
+
+def test_a_line_can_be_asked_for_what_is_one_of_several_values(store: DocumentStore) -> None:
+    languages = ["cpp", "python", "java", "cpp", "python"]
+    for number, language in enumerate(languages):
+        created = submission(number)
+        store.commit(Create(created.path, {**created.fields, "language": language}))
+    only: tuple[Condition, ...] = (*queued().where, ("language", "in", ["cpp", "java"]))
+    assert ids(store, replace(queued(limit=2), where=only)) == ids(store, queued())[:1] + ids(store, queued())[2:3]
+    assert len(ids(store, replace(queued(), where=only))) == 3
 
 
 def test_equal_turns_are_ordered_by_id(store: DocumentStore) -> None:

@@ -56,7 +56,8 @@ def judge(request: pytest.FixtureRequest) -> Iterator[Judge]:
 
 def adapter_for(url: str) -> Judge0Judge:
     """With the credentials of the environment, for a real Judge0."""
-    found = bootstrap.judge(settings.read({**os.environ, "JUDGE0_URL": url, "LEASE_SECONDS": "28"}))
+    config = settings.read({**os.environ, "LEASE_SECONDS": "28"})
+    found = bootstrap.judge(config, url, config.judge0_auth_token)
     assert isinstance(found, Judge0Judge)
     return found
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from operator import attrgetter
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -25,14 +27,15 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from functions import records
+from functions import breaker, records
 from functions.claims import Look, claim, close, look
-from functions.domain.line import FOOT_IN_THE_DOOR, QUARANTINE, RESERVED_FOR, Slot
+from functions.domain.line import FIRST_SLOT, ONLY_JUDGE, RESERVED_FOR, Slot
 from functions.domain.submission import RunType, Status, Submission
 from functions.errors import Refusal
 from functions.intake import cancel
+from functions.keeping import forget
 from functions.leases import Lease, LeaseLost
-from functions.ports import Caller, Conflict, DocumentStore, Query
+from functions.ports import Caller, Conflict, DocumentStore, Query, Unavailable
 from functions.records import line
 from functions.slots import read_slots, set_slots
 from functions.sweeping import sweep
@@ -43,6 +46,8 @@ from tests.fakes import World, make_world
 
 STUDENTS = ("alice", "bob", "carol")
 SLOTS = 2
+JUDGES = ("a", "b")
+TWO = {"a": 1, "b": 2}
 BY_STUDENT = attrgetter("student")
 KINDS = st.sampled_from(RunType)
 FINAL = (Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.SUPERSEDED)
@@ -51,23 +56,26 @@ FINAL = (Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.SUPERSEDED)
 class TheLine(RuleBasedStateMachine):
     """Workers are leases in ``held`` (alive) or ``dead`` (stalled: they may wake up late and try to write)."""
 
-    def __init__(self, open_empty: Callable[[], DocumentStore], close_all: Callable[[], None]) -> None:
+    def __init__(
+        self, open_empty: Callable[[], DocumentStore], close_all: Callable[[], None], judges: Mapping[str, int]
+    ) -> None:
         super().__init__()
-        self.open_empty, self.close_all = open_empty, close_all
+        self.open_empty, self.close_all, self.judges = open_empty, close_all, judges
 
     @initialize()
     def start(self) -> None:
         self.store = self.open_empty()
-        self.world: World = make_world(
-            self.store, max_concurrent_submissions=SLOTS, rate_run_per_minute=1000, rate_submit_per_minute=1000
-        )
+        rules = {"max_concurrent_submissions": SLOTS, "rate_run_per_minute": 1000, "rate_submit_per_minute": 1000}
+        self.world: World = make_world(self.store, self.judges, **rules)
+        assert breaker.any_answers(self.world.service)
         self.world.add_student("carol")
         self.accepted: dict[str, Submission] = {}
         self.held: list[Lease] = []
         self.dead: list[Lease] = []
         self.looks: list[Look] = []
         self.results: dict[str, int] = {}
-        self.count = SLOTS
+        self.counts = dict(self.judges) or {ONLY_JUDGE: SLOTS}
+        self.away: set[str] = set()
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
@@ -96,7 +104,7 @@ class TheLine(RuleBasedStateMachine):
     @rule(kind=KINDS)
     def a_visit_looks_for_work(self, kind: RunType) -> None:
         now = self.world.clock.now()
-        free = self.free_slots()
+        free, first_slot = self.free_slots(), self.first_slot()
         lines = {each: [records.submission_of(d) for d in self.store.find(line(each))] for each in RunType}
         other = lines[RunType.RUN if kind is RunType.SUBMIT else RunType.SUBMIT]
         seen = look(self.world.service, kind)
@@ -107,7 +115,7 @@ class TheLine(RuleBasedStateMachine):
 
         def kept(slot: Slot) -> bool:
             """For the other kind, and not yet in vain."""
-            door = slot.number == FOOT_IN_THE_DOOR and slot.last_kind is not RunType.RUN
+            door = slot.number == first_slot and slot.last_kind is not RunType.RUN
             aged = any(now - run.created_at >= timedelta(seconds=30) for run in lines[RunType.RUN][:1])
             has_precedence = not (door and aged) if kind is RunType.RUN else door and aged
             in_vain = bool(other) and now - max(slot.free_at, other[0].created_at) >= RESERVED_FOR
@@ -116,7 +124,7 @@ class TheLine(RuleBasedStateMachine):
         def takeable(slot_number: int) -> list[str]:
             """Each student's first; what was abandoned once is judged on one slot only."""
             firsts = [next(own) for _, own in itertools.groupby(sorted(lines[kind], key=BY_STUDENT), BY_STUDENT)]
-            left = [each for each in firsts if slot_number == QUARANTINE or not each.judgings]
+            left = [each for each in firsts if slot_number == first_slot or not each.judgings]
             return [each.submission_id for each in sorted(left, key=lambda each: (each.turn_at, each.submission_id))]
 
         if lease is None:
@@ -135,7 +143,7 @@ class TheLine(RuleBasedStateMachine):
     @precondition(lambda self: self.looks)
     @rule(data=st.data())
     def a_slow_visit_claims_what_it_saw_long_ago(self, data: st.DataObject) -> None:
-        free = self.free_slots()
+        free = self.free_slots(of=self.counts)  # it may not have heard yet that one is away
         try:
             lease = claim(self.world.service, self.looks.pop(data.draw(st.integers(0, len(self.looks) - 1))))
         except Conflict:
@@ -144,9 +152,17 @@ class TheLine(RuleBasedStateMachine):
             assert lease.slot.number in free
             self.held.append(lease)
 
-    def free_slots(self) -> dict[int, Slot]:
+    def free_slots(self, of: Collection[str] | None = None) -> dict[int, Slot]:
+        up = self.counts.keys() - self.away if of is None else of
         now = self.world.clock.now()
-        return {slot.number: slot for slot in read_slots(self.world.service)[0] if slot.is_free(now)}
+        slots = read_slots(self.world.service)[0]
+        return {slot.number: slot for slot in slots if slot.is_free(now) and slot.judge in up}
+
+    def first_slot(self) -> int:
+        """The one with the two duties."""
+        forget(self.world.service, "slots")  # which is some seconds old elsewhere
+        usable = [s for s in read_slots(self.world.service)[0] if not s.retired and s.judge not in self.away]
+        return min((slot.number for slot in usable), default=FIRST_SLOT)
 
     @precondition(lambda self: self.held)
     @rule(data=st.data())
@@ -204,10 +220,27 @@ class TheLine(RuleBasedStateMachine):
         now = self.world.clock.now()
         assert all(slot.owner is not None or slot.free_at <= now for slot in read_slots(self.world.service)[0])
 
-    @rule(number=st.integers(1, 4))
-    def an_operator_changes_the_slots(self, number: int) -> None:
-        set_slots(self.world.service, number)
-        self.count = number
+    @rule(number=st.integers(1, 4), data=st.data())
+    def an_operator_changes_the_slots(self, number: int, data: st.DataObject) -> None:
+        judge = data.draw(st.sampled_from(sorted(self.counts)))
+        set_slots(self.world.service, number, judge)
+        self.counts[judge] = number
+        forget(self.world.service, "slots")
+
+    @precondition(lambda self: len(self.judges) > 1 and not self.away)
+    @rule(judge=st.sampled_from(JUDGES))
+    def a_judge_goes_away(self, judge: str) -> None:
+        self.away.add(judge)
+        self.world.judge_named(judge).away = True
+        breaker.trip(self.world.service, judge, Unavailable("gone"))
+
+    @precondition(lambda self: self.away)
+    @rule()
+    def it_comes_back(self) -> None:
+        judge = self.away.pop()
+        self.world.judge_named(judge).away = False
+        while not breaker.judge_answers(self.world.service, judge):  # longer, where the clocks went back meanwhile
+            self.world.clock.seconds += 60
 
     @precondition(lambda self: self.accepted)
     @rule(data=st.data())
@@ -227,7 +260,7 @@ class TheLine(RuleBasedStateMachine):
             return
         now = self.world.clock.now()
         slots = read_slots(self.world.service)[0]
-        assert sum(not slot.retired for slot in slots) == self.count
+        assert Counter(slot.judge for slot in slots if not slot.retired) == self.counts
         named = [slot.submission_id for slot in slots if slot.is_held(now)]
         assert len(named) == len(set(named))
 
@@ -239,11 +272,13 @@ class TheLine(RuleBasedStateMachine):
         processing = self.store.find(Query(records.SUBMISSIONS, (("status", "==", "processing"),)))
         assert sorted(each.fields["owner"] for each in processing) == sorted(owners)
 
+    @precondition(lambda self: not self.judges)
     @invariant()
     def what_was_abandoned_is_judged_one_at_a_time(self) -> None:
+        """Of several judges the lowest slot changes as they come and go; which it is, is held when it is taken."""
         if not hasattr(self, "world"):
             return
-        others = [slot for slot in read_slots(self.world.service)[0] if slot.number != QUARANTINE and slot.owner]
+        others = [slot for slot in read_slots(self.world.service)[0] if slot.number != FIRST_SLOT and slot.owner]
         held = self.store.get(*(records.submission_path(slot.submission_id or "none") for slot in others))
         assert all(each is not None and each.fields["judgings"] == 1 for each in held)
 
@@ -269,6 +304,8 @@ class TheLine(RuleBasedStateMachine):
     def everything_accepted_comes_to_its_end(self) -> None:
         """Every worker is dead now; the sweep, and visits that end well, must do."""
         self.world.clock.seconds += 600  # leases may have been taken before the clocks went back
+        if self.away:
+            self.it_comes_back()
         for _ in range(3 * len(self.accepted) + 10):
             self.world.clock.seconds += 20
             sweep(self.world.service)
@@ -289,8 +326,8 @@ class TheLine(RuleBasedStateMachine):
         assert all(times == 1 for times in self.results.values())
 
 
-def play(open_empty: Callable[[], Any], *, examples: int, steps: int) -> None:
-    """``open_empty`` gives something to close and an empty store."""
+def play(open_empty: Callable[[], Any], judges: Mapping[str, int], *, examples: int, steps: int) -> None:
+    """``open_empty`` gives something to close and an empty store; ``judges`` the slots of several, by name."""
     opened: list[Any] = []
 
     def next_store() -> DocumentStore:
@@ -305,23 +342,25 @@ def play(open_empty: Callable[[], Any], *, examples: int, steps: int) -> None:
 
     class Machine(TheLine):
         def __init__(self) -> None:
-            super().__init__(next_store, close_all)
+            super().__init__(next_store, close_all, judges)
 
     many = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
     run_state_machine_as_test(Machine, settings=settings(many, max_examples=examples, stateful_step_count=steps))
 
 
-def test_the_rules_hold_over_the_embedded_store() -> None:
+@pytest.mark.parametrize(("judges", "examples"), [({}, 400), (TWO, 200)], ids=["one", "two"])
+def test_the_rules_hold_over_the_embedded_store(judges: Mapping[str, int], examples: int) -> None:
     def open_empty() -> tuple[SQLiteDocumentStore, DocumentStore]:
         store = SQLiteDocumentStore(":memory:")
         return store, store
 
-    play(open_empty, examples=400, steps=50)
+    play(open_empty, judges, examples=examples, steps=50)
 
 
-def test_the_rules_hold_over_firestore(firestore_address: str) -> None:
+@pytest.mark.parametrize("judges", [{}, TWO], ids=["one", "two"])
+def test_the_rules_hold_over_firestore(judges: Mapping[str, int], firestore_address: str) -> None:
     def open_empty() -> tuple[Any, DocumentStore]:
         client = firestore_client(firestore_address, f"test-{uuid.uuid4().hex[:12]}")
         return client, FirestoreDocumentStore(client)
 
-    play(open_empty, examples=15, steps=30)
+    play(open_empty, judges, examples=15, steps=30)

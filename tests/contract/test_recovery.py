@@ -11,6 +11,7 @@ from datetime import timedelta
 from functions import breaker, records
 from functions.claims import claim, look
 from functions.domain.breaker import State
+from functions.domain.line import ONLY_JUDGE
 from functions.domain.submission import RunType, Status
 from functions.ports import Unavailable, Update
 from functions.service import Service
@@ -46,19 +47,19 @@ def test_what_a_dead_worker_left_is_put_back_once_though_eight_sweeps_run_at_onc
 def test_a_judge_that_is_away_is_probed_by_one_process_at_a_time(open_store: StoreFactory) -> None:
     world = make_world(open_store())
     world.judge.away = True
-    breaker.trip(world.service, Unavailable("no answer"))
+    breaker.trip(world.service, ONLY_JUDGE, Unavailable("no answer"))
     for pause in (1, 2, 4, 8):
         world.clock.seconds += pause
         world.judge.calls.clear()
         with ThreadPoolExecutor(8) as pool:
-            assert not any(pool.map(breaker.judge_answers, processes(world.service, 8)))
+            assert not any(pool.map(breaker.any_answers, processes(world.service, 8)))
         assert world.judge.calls == ["probe"]
     world.judge.away = False
     world.clock.seconds += 16
     with ThreadPoolExecutor(8) as pool:
-        assert any(pool.map(breaker.judge_answers, processes(world.service, 8)))
+        assert any(pool.map(breaker.any_answers, processes(world.service, 8)))
     assert world.judge.calls == ["probe", "probe"]
-    assert breaker.state(processes(world.service, 1)[0]).state is State.CLOSED
+    assert breaker.state(processes(world.service, 1)[0], ONLY_JUDGE).state is State.CLOSED
 
 
 def test_the_sweep_is_bounded_in_what_one_run_does(open_store: StoreFactory) -> None:

@@ -103,7 +103,7 @@ def test_they_wait_for_everybody_else(world: World) -> None:
     run, submit = world.submit(RunType.RUN), world.submit(RunType.SUBMIT)
     seen = look(world.service, RunType.RUN)
     assert seen is not None
-    assert [each.submission_id for each in seen.lines.own] == [run.submission_id]
+    assert [each.submission_id for each in seen.views[0].own] == [run.submission_id]
     world.clock.seconds += 5  # no Submit's visit comes
     visit_line(world, RunType.RUN)
     assert world.read(run).status is Status.COMPLETED

@@ -14,6 +14,7 @@ import pytest
 
 from functions import asking, breaker, running
 from functions.domain.breaker import State
+from functions.domain.line import ONLY_JUDGE
 from functions.domain.question import Limits
 from functions.domain.submission import RunType, Status, Submission
 from functions.domain.verdict import Verdict
@@ -25,7 +26,7 @@ from infra.clock import SystemClock
 from infra.judge0 import Judge0Judge
 from infra.sqlite import SQLiteDocumentStore
 from tests.conftest import our_process
-from tests.fakes import World, make_world
+from tests.fakes import World, make_world, one_judge
 from tests.faults.proxy import Answer, Exchange, Proxy, Rule, pass_on, proxy_of
 
 CALL_SECONDS = 1.0
@@ -53,7 +54,7 @@ def world(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(asking, "BUDGET_SECONDS", 1.5)
     store, judge = SQLiteDocumentStore(":memory:"), Judge0Judge(proxy.url, {}, timeout=CALL_SECONDS)
     made = make_world(store, judge_timeout=CALL_SECONDS, lease_seconds=6.0, max_judgings=2)
-    yield replace(made, service=replace(made.service, judge=judge, clock=SystemClock(), kept={}))
+    yield replace(made, service=replace(made.service, judges=one_judge(judge), clock=SystemClock(), kept={}))
     judge.close()
     store.close()
 
@@ -170,11 +171,11 @@ FAULTS: dict[str, Rule] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_of_the_judge_costs_time_and_nothing_else(world: World, proxy: Proxy, fault: str) -> None:
-    world.service.judge.languages()  # asked once an hour: not what is broken here
+    world.service.judges()[ONLY_JUDGE].judge.languages()  # asked once an hour: not what is broken here
     proxy.rule = FAULTS[fault]
     ended = judged(world)
     assert (ended.status, ended.verdict, ended.score, ended.judgings) == (Status.COMPLETED, Verdict.ACCEPTED, 100, 1)
-    assert breaker.state(world.service).state is State.CLOSED
+    assert breaker.state(world.service, ONLY_JUDGE).state is State.CLOSED
     assert not any(slot.owner for slot in read_slots(world.service)[0])
 
 
@@ -225,11 +226,11 @@ def test_one_that_the_judge_refuses_for_ever_fails_alone_and_does_not_open_the_b
     ended, neighbour = world.read(poison), world.read(good)
     assert (ended.status, ended.judgings) == (Status.FAILED, 2)
     assert (neighbour.verdict, neighbour.judgings) == (Verdict.ACCEPTED, 1)
-    assert breaker.state(world.service).state is State.CLOSED
+    assert breaker.state(world.service, ONLY_JUDGE).state is State.CLOSED
 
 
 def test_a_judge_that_is_away_is_asked_by_one_probe_at_a_time_and_nobody_is_blamed(world: World, proxy: Proxy) -> None:
-    world.service.judge.languages()
+    world.service.judges()[ONLY_JUDGE].judge.languages()
     proxy.rule = Exchange.reset
     calls = proxy.calls
     submitted = world.submit()

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from functions.domain.line import QUARANTINE, Lines, Slot, Waiting, candidates, may_go_on, pick, takeable, turn
+from functions.domain.line import FIRST_SLOT, Lines, Slot, Waiting, candidates, may_go_on, pick, takeable, turn
 from functions.domain.submission import RunType, Status
 from tests.fakes import NOON
 
@@ -140,14 +140,14 @@ def test_of_one_student_only_the_first_waiting_one_may_be_taken() -> None:
 
 def test_what_may_have_killed_its_worker_is_judged_on_one_slot_only() -> None:
     own = [replace(waiting(RunType.SUBMIT, 0), judgings=1), waiting(RunType.SUBMIT, 1)]
-    for number, may in [(QUARANTINE, {"submit-0", "submit-1"}), (QUARANTINE + 1, {"submit-1"})]:
+    for number, may in [(FIRST_SLOT, {"submit-0", "submit-1"}), (FIRST_SLOT + 1, {"submit-1"})]:
         free = [slot(number)]
         assert {each.submission_id for each in candidates(free[0], own)} == may
     seen = Lines([slot(2), slot(3), slot(1)], own[:1], {RunType.SUBMIT: [own[0].created_at]})
     for seed in range(20):
         found = pick(RunType.SUBMIT, seen, NOON, RUN_MAX_WAIT, random.Random(seed))
         assert found is not None
-        assert found[0].number == QUARANTINE
+        assert found[0].number == FIRST_SLOT
 
 
 def test_the_holder_of_a_slot_goes_on_while_nobody_has_precedence() -> None:

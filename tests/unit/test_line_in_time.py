@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from functions.domain.line import FOOT_IN_THE_DOOR
+from functions.domain.line import FIRST_SLOT
 from functions.domain.submission import RunType
 from functions.slots import seed_slots, set_slots
 from infra.sqlite import SQLiteDocumentStore
@@ -44,7 +44,7 @@ def test_before_each_submit_at_most_the_one_run_in_slot_ones_door_starts(process
         assert len(between) <= 1
     meanwhile = [start for start in of(play.starts, RunType.RUN) if 40.5 < start.at < submits[-1].at]
     assert meanwhile, "the Runs have waited for 40 s: one of them has the door"
-    assert {start.slot for start in meanwhile} == {FOOT_IN_THE_DOOR}
+    assert {start.slot for start in meanwhile} == {FIRST_SLOT}
 
 
 @PROCESSES
@@ -62,8 +62,8 @@ def test_endless_submits_leave_slot_one_to_the_runs_now_and_then_and_nothing_els
     assert runs[0].at - runs[0].arrived <= RUN_MAX_WAIT + judging
     # whoever is first in line then has it after one Submit: a slot's judgings alternate
     assert all(later.at - earlier.at <= RUN_MAX_WAIT + judging for earlier, later in itertools.pairwise(runs))
-    assert {start.slot for start in runs} == {FOOT_IN_THE_DOOR}
-    aged = [start.kind for start in play.starts if start.slot == FOOT_IN_THE_DOOR and start.at >= runs[0].at]
+    assert {start.slot for start in runs} == {FIRST_SLOT}
+    aged = [start.kind for start in play.starts if start.slot == FIRST_SLOT and start.at >= runs[0].at]
     assert set(itertools.pairwise(aged)) == {(RunType.RUN, RunType.SUBMIT), (RunType.SUBMIT, RunType.RUN)}
     assert play.longest_free <= 1.0
 

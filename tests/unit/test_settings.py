@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from functions.domain.concurrency import Bounds
 from infra import settings
 from infra.settings import Settings, SettingsError
 from infra.tokens import FIREBASE_KEYS
@@ -39,6 +40,7 @@ def test_the_example_file_lists_every_setting_with_its_default() -> None:
     [
         ({"MAX_CONCURRENT_SUBMISSIONS": "0"}, "MAX_CONCURRENT_SUBMISSIONS"),
         ({"MAX_CONCURRENT_SUBMISSIONS": "many"}, "MAX_CONCURRENT_SUBMISSIONS"),
+        ({"MAX_CONCURRENT_SUBMISSIONS": "auto:5-2"}, "auto:2-12"),
         ({"BATCH_SIZE": "21"}, "BATCH_SIZE"),
         ({"AUTH_JWT_SECRET": "short"}, "AUTH_JWT_SECRET"),
         ({"JUDGE_TIMEOUT": "9"}, "JUDGE_TIMEOUT"),
@@ -55,6 +57,11 @@ def test_the_example_file_lists_every_setting_with_its_default() -> None:
         ({"ALLOWED_ORIGINS": "https://a.example, https://b.example/page"}, "no origin such as"),
         ({"AUTH_JWKS_URL": "http://keys.example/jwks"}, "https"),
         ({"TASKS_JWKS_URL": "file:///keys"}, "https"),
+        ({"JUDGE0_URL": "https://a=3,b=8"}, "JUDGE0_URL"),
+        ({"JUDGE0_URL": "https://a=0"}, "1 to 100 slots"),
+        ({"JUDGE0_DISCOVERY": "judges.internal"}, "judges.internal:2358=3"),
+        ({"JUDGE0_URL": "https://a=3,https://A=8"}, "twice"),
+        ({"JUDGE0_URL": "https://a=3,https://b=8", "JUDGE0_AUTH_TOKEN": "a=x,c=y"}, "JUDGE0_AUTH_TOKEN"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_would_be_right(environment: dict[str, str], words: str) -> None:
@@ -74,6 +81,45 @@ def test_a_refused_secret_is_not_repeated() -> None:
         settings.read({"AUTH_JWT_SECRET": "hunter2"})
     assert "hunter2" not in str(refused.value)
     assert "hunter2" not in repr(settings.read({"JUDGE0_API_KEY": "hunter2"}))
+
+
+def test_one_judge_has_the_name_that_it_always_had_and_several_are_named_by_where_they_are() -> None:
+    assert settings.given_judges("https://judge0.example/x?a=b") == {
+        "judge0": settings.GivenJudge("https://judge0.example/x?a=b")
+    }
+    assert settings.given_judges("https://A.example:2358/x/=3, http://b.example") == {
+        "a.example:2358-x": settings.GivenJudge("https://A.example:2358/x/", 3),
+        "b.example": settings.GivenJudge("http://b.example"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "bounds", "begins"),
+    [("3", None, 3), ("auto", (1, 20), 3), ("auto:5-8", (5, 8), 5), ("auto:1-2", (1, 2), 2)],
+)
+def test_how_much_at_once_is_a_number_or_found_out(given: str, bounds: tuple[int, int] | None, begins: int) -> None:
+    rules = settings.read({"MAX_CONCURRENT_SUBMISSIONS": given}).rules()
+    assert rules.concurrency == (None if bounds is None else Bounds(*bounds))
+    assert rules.max_concurrent_submissions == begins
+
+
+def test_a_token_goes_only_to_the_judge_that_it_is_for() -> None:
+    assert settings.tokens_by_judge("a=x=y,b=z", {"a", "b"}) == {"a": "x=y", "b": "z"}
+    assert settings.tokens_by_judge("a=x", {"a", "b"}) == {"a": "x"}
+    assert settings.tokens_by_judge("se=cret,s", {"a", "b"}) == {"a": "se=cret,s", "b": "se=cret,s"}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"JUDGE0_URL": "https://hunter2@a=3,https://b=8"},
+        {"JUDGE0_URL": "https://a=3,https://b=8", "JUDGE0_AUTH_TOKEN": "a=hunter2,c=hunter2"},
+    ],
+)
+def test_a_judges_secret_is_not_repeated(given: dict[str, str]) -> None:
+    with pytest.raises(SettingsError) as refused:
+        settings.read(given)
+    assert "hunter2" not in str(refused.value)
 
 
 def test_short_leases_have_margins_and_a_judge_timeout_to_match() -> None:

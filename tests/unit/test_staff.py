@@ -12,6 +12,7 @@ import pytest
 from functions import records
 from functions.api import create_app
 from functions.domain.breaker import Breaker, State
+from functions.domain.line import ONLY_JUDGE
 from functions.domain.question import Validator
 from functions.domain.scoring import Group
 from functions.domain.submission import RunType, Status
@@ -70,18 +71,19 @@ def test_the_overview_shows_queues_slots_judge_and_counts(client: Any, world: Wo
     world.clock.seconds += 1
     shown = get(client, "/overview", "teacher").json
     assert {kind: queue["length"] for kind, queue in shown["queues"].items()} == {"submit": 1, "run": 1}
-    free = {"held": False, "submission_id": None, "retired": False}
+    free = {"held": False, "submission_id": None, "retired": False, "judge": "judge0"}
     assert shown["slots"] == [{"number": number, **free} for number in (1, 2, 3)]
     assert shown["judge"]["state"] == "closed"
     assert shown["statuses"] == dict.fromkeys(map(str, Status), 0) | {"queued": 2, "failed": 1}
     held = {"owner": "x", "submission_id": waiting.submission_id, "expires_at": NOON + timedelta(seconds=15)}
     world.store.commit(Update("slots/2", held | {"free_at": NOON + timedelta(seconds=17)}))
     breaker = Breaker(state=State.OPEN, since=NOON, retry_at=NOON)
-    world.store.commit(Put(records.BREAKER_PATH, records.breaker_fields(breaker)))
+    world.store.commit(Put(records.breaker_path(ONLY_JUDGE), records.breaker_fields(breaker)))
     assert get(client, "/overview", "teacher").json == shown  # kept for two seconds
     world.clock.seconds += 2
     later = get(client, "/overview", "teacher").json
-    assert later["slots"][1] == {"number": 2, "held": True, "submission_id": waiting.submission_id, "retired": False}
+    assert later["slots"][1] == free | {"number": 2, "held": True, "submission_id": waiting.submission_id}
+    assert later["judges"] == [{"name": "judge0", "state": "open", "slots": 3}]
     assert later["judge"] == {"state": "open", "since": "2026-06-01T12:00:00Z"}
 
 

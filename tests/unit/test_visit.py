@@ -23,7 +23,7 @@ from functions.service import Draining
 from functions.slots import free_slots, read_slots, seed_slots, set_slots
 from functions.sweeping import sweep
 from functions.visit import End, visit
-from tests.fakes import FakeClock, FakeJudge, World, echo, question
+from tests.fakes import FakeClock, FakeJudge, World, echo, one_judge, question
 
 
 class InstantGate(Gate):
@@ -323,7 +323,7 @@ def test_a_judge_that_goes_and_comes_back_again_and_again_is_not_the_submissions
             if world.clock.seconds < self.back_at:
                 raise Unavailable("still gone")
 
-    world = replace(world, service=replace(world.service, judge=Flapping(world.clock)))
+    world = replace(world, service=replace(world.service, judges=one_judge(Flapping(world.clock))))
     submitted = world.submit()
     assert visit_line(world) is End.JUDGED
     judged = world.read(submitted)

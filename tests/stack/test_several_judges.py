@@ -1,0 +1,114 @@
+"""Two judges on the real stack: one is added and one is killed under load."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from functions.domain.submission import Submission
+from functions.questions import put_question
+from tests.conftest import our_process
+from tests.fakes import question
+from tests.stack.conftest import LiveStack, free_ports, plain_environment, running_stack
+from tests.stack.test_the_line import recorded
+
+pytestmark = pytest.mark.stack
+
+SLOTS, BATCH = {"first": 2, "second": 3}, 2
+LATER = timedelta(hours=1)
+
+
+@dataclass
+class Watched:
+    """A scripted judge, and the most tests that it ever had at once, by its own `/workers`."""
+
+    url: str
+    most: int = 0
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def watch(self) -> None:
+        while not self.stop.wait(0.05):
+            try:
+                queues = requests.get(f"{self.url}/workers", timeout=5).json()
+            except (requests.RequestException, ValueError):
+                continue
+            self.most = max([self.most, *(queue["size"] + queue["working"] for queue in queues)])
+
+    @property
+    def name(self) -> str:
+        return urlsplit(self.url).netloc
+
+
+@contextmanager
+def judge() -> Iterator[Watched]:
+    with our_process("infra.local.scripted_judge") as url:
+        found = Watched(url)
+        watcher = threading.Thread(target=found.watch)
+        watcher.start()
+        try:
+            yield found
+        finally:
+            found.stop.set()
+            watcher.join()
+
+
+def throughput(judged: list[Submission], begins: datetime, ends: datetime) -> float:
+    """How many were finished a second in that time."""
+    finished = [each.finished_at for each in judged if each.finished_at is not None]
+    last = min(ends, max(finished))
+    return sum(begins <= each < last for each in finished) / (last - begins).total_seconds()
+
+
+def send(live: LiveStack, number: int) -> list[str]:
+    """By twenty students; what they print is right."""
+    put_question(live.service(), question(tests=4))
+    students = [live.student() for _ in range(20)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda n: students[n % 20].post("echo", f"# takes 0.2 s, {n}"), range(number)))
+    assert [answer.status_code for answer in answers] == [202] * number
+    return [answer.json()["submission_id"] for answer in answers]
+
+
+def wait_until_done(live: LiveStack, ids: list[str], number: int) -> None:
+    while sum(each.status.final for each in recorded(live, ids)) < number:
+        time.sleep(0.5)
+
+
+def test_one_judge_is_added_and_one_killed_under_load() -> None:
+    """The second gets its slots only under load, as an operator gives them; then the first is killed."""
+    with ExitStack() as second_lives:
+        second = second_lives.enter_context(judge())
+        with ExitStack() as first_lives:
+            first = first_lives.enter_context(judge())
+            urls = f"{first.url}={SLOTS['first']},{second.url}={SLOTS['second']}"
+            given = {"JUDGE0_URL": urls, "WORKERS": "2", "BATCH_SIZE": str(BATCH), "RATE_SUBMIT_PER_MINUTE": "1000"}
+            short = {"LEASE_SECONDS": "4", "SWEEP_INTERVAL": "5", "RATE_RUN_PER_MINUTE": "1000"}
+            with running_stack(plain_environment() | free_ports() | given | short) as live:
+                live.admin("slots", "--judge", second.name, "--set", "0")
+                ids = send(live, 200)
+                wait_until_done(live, ids, 30)
+                live.admin("slots", "--judge", second.name, "--set", str(SLOTS["second"]))
+                added = live.service().clock.now()
+                wait_until_done(live, ids, 120)
+                killed = live.service().clock.now()
+                first_lives.close()
+                wait_until_done(live, ids, 200)
+                judged = recorded(live, ids)
+                states = {each["name"]: each["state"] for each in live.health()["judges"]}
+    begun = min(each.started_at for each in judged if each.started_at is not None)
+    rates = [throughput(judged, *span) for span in ((begun, added), (added, killed), (killed, killed + LATER))]
+    print("judged a second: one judge {:.1f}, both {:.1f}, the other alone {:.1f}".format(*rates))
+    assert Counter((each.status, each.verdict, each.score) for each in judged) == {("completed", "accepted", 100): 200}
+    assert (states[first.name], states[second.name]) == ("open", "closed")
+    assert first.most <= SLOTS["first"] * BATCH
+    assert second.most <= SLOTS["second"] * BATCH

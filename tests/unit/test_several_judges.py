@@ -1,0 +1,350 @@
+"""Several judges: whose the slots are, who takes what, and what happens while one is away."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from functions import breaker, health, records, views
+from functions.claims import claim, close, look
+from functions.domain.breaker import State
+from functions.domain.line import ONLY_JUDGE, Slot
+from functions.domain.question import Validator
+from functions.domain.sharing import handed_over, planned
+from functions.domain.submission import RunType, Status
+from functions.domain.verdict import Ending, Execution, Verdict
+from functions.leases import Lease
+from functions.ports import Caller, Host, Program, Query, Unavailable
+from functions.questions import put_question
+from functions.service import Service
+from functions.slots import free_slots, read_slots, seed_slots, set_slots
+from functions.sweeping import sweep
+from functions.visit import End, visit
+from infra.sqlite import SQLiteDocumentStore
+from tests.fakes import ALICE, NOON, World, echo, make_world, question
+from tests.unit.test_visit import InstantGate, visit_line
+
+BOTH = {"a": 2, "b": 3}
+
+
+@pytest.fixture
+def two() -> World:
+    """Judges `a` with slots 1 and 2, and `b` with 3 to 5. Both have C++ and Python."""
+    return make_world(SQLiteDocumentStore(":memory:"), BOTH)
+
+
+def met(world: World) -> World:
+    """As every process does at its first visit, this one has asked the judges for their languages."""
+    assert breaker.any_answers(world.service)
+    return world
+
+
+def take(world: World, kind: RunType = RunType.SUBMIT) -> Lease | None:
+    seen = look(world.service, kind)
+    return None if seen is None else claim(world.service, seen)
+
+
+def owners(world: World) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for slot in read_slots(world.service)[0]:
+        if not slot.retired:
+            found.setdefault(slot.judge, []).append(slot.number)
+    return found
+
+
+def send(world: World, *languages: str, kind: RunType = RunType.SUBMIT) -> list[str]:
+    """One each by a student of its own."""
+    number = world.store.count(Query(records.SUBMISSIONS))
+    students = [world.add_student(f"s{number + each}") for each in range(len(languages))]
+    sent = []
+    for student, language in zip(students, languages, strict=True):
+        world.clock.seconds += 0.001
+        sent.append(world.submit(kind, caller=student, language=language).submission_id)
+    return sent
+
+
+# Whose the slots are.
+
+
+def test_each_judge_has_its_slots(two: World) -> None:
+    assert owners(two) == {"a": [1, 2], "b": [3, 4, 5]}
+
+
+def test_where_there_is_one_judge_its_slots_name_none_as_ever(world: World) -> None:
+    documents = world.store.get(*(records.slot_path(number) for number in (1, 2, 3)), records.SLOTS_PATH)
+    assert all(each is not None and "judge" not in each.fields for each in documents)
+    assert documents[3] is not None
+    assert documents[3].fields == {"count": 3, "seeded": 3}
+
+
+def reseeded(world: World, judges: dict[str, int]) -> Service:
+    """The next deployment: other judges in the setting."""
+    hosts = {name: Host(world.judge, number) for name, number in judges.items()}
+    after = replace(world.service, judges=lambda: hosts, kept={}, claiming=set())
+    seed_slots(after)
+    return after
+
+
+def test_a_deployment_that_gets_a_second_judge_hands_its_slots_to_the_first_of_the_list(world: World) -> None:
+    world.submit()
+    before = take(world)
+    assert before is not None
+    after = replace(world, service=reseeded(world, {"a": 3, "b": 2}))
+    assert owners(after) == {"a": [1, 2, 3], "b": [4, 5]}
+    done = replace(before.submission, status=Status.COMPLETED)
+    assert close(before.service, before, done, go_on=False) is None
+    assert world.read(before.submission).status is Status.COMPLETED
+
+
+def test_a_deployment_that_has_one_judge_again_gives_it_all_slots(two: World) -> None:
+    after = replace(two, service=replace(two.service, judges=lambda: {ONLY_JUDGE: Host(two.judge)}, kept={}))
+    seed_slots(after.service)
+    assert owners(after) == {ONLY_JUDGE: [1, 2, 3]}
+
+
+def test_a_judge_that_leaves_finishes_what_it_has_in_hand_and_takes_nothing_more(two: World) -> None:
+    send(two, *["python"] * 6)
+    met(two)
+    leases = [take(two) for _ in range(5)]
+    assert Counter(lease.judge_name for lease in leases if lease) == BOTH
+    after = replace(two, service=reseeded(two, {"b": 3}))
+    assert owners(after) == {"b": [3, 4, 5]}
+    [of_a, _] = [lease for lease in leases if lease and lease.judge_name == "a"]
+    assert close(of_a.service, of_a, replace(of_a.submission, status=Status.COMPLETED), go_on=True) is None
+    assert two.read(of_a.submission).status is Status.COMPLETED
+
+
+def slot(number: int, judge: str, **changes: object) -> Slot:
+    return replace(Slot(number, NOON, NOON, judge=judge), **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("before", "wanted", "after"),
+    [
+        ([], {"a": 2, "b": 1}, ["a", "a", "b"]),
+        (["a", "a", "b"], {"a": 1, "b": 3}, ["a", "-", "b", "b", "b"]),
+        (["a", "b", "a", "b"], {"b": 4}, ["b", "b", "b", "b"]),  # free ones of one that is gone serve again
+        (["a", "b"], {"a": 0, "b": 1}, ["-", "b"]),
+        (["a"], {}, ["-"]),
+    ],
+)
+def test_slots_follow_what_is_wanted_of_each_judge(before: list[str], wanted: dict[str, int], after: list[str]) -> None:
+    slots = {number: slot(number, judge) for number, judge in enumerate(before, start=1)}
+    found = planned(slots, wanted, NOON)
+    assert ["-" if each.retired else each.judge for each in found] == after
+    assert [each.number for each in found] == list(range(1, len(found) + 1))
+
+
+def test_a_slot_in_hand_of_a_judge_that_is_gone_is_nobody_elses() -> None:
+    held = slot(1, "a", owner="x", free_at=NOON + timedelta(seconds=17))
+    died = slot(2, "a", owner="y")
+    found = planned({1: held, 2: died}, {"b": 1}, NOON)
+    assert [(each.judge, each.retired) for each in found] == [("a", True), ("a", True), ("b", False)]
+    assert handed_over({1: held}, {"a": 1}, {"b": 1}) == {1: held}
+
+
+def test_an_operator_changes_one_judges_slots_and_leaves_the_others(two: World) -> None:
+    set_slots(two.service, 1, "b")
+    assert owners(two) == {"a": [1, 2], "b": [3]}
+    seed_slots(two.service)  # a restart does not undo it
+    assert owners(two) == {"a": [1, 2], "b": [3]}
+
+
+# Who takes what.
+
+
+def test_each_judge_gets_as_much_as_it_has_slots_and_no_more(two: World) -> None:
+    send(two, *["python"] * 9)
+    met(two)
+    leases = [take(two) for _ in range(9)]
+    assert Counter(lease.judge_name if lease else None for lease in leases) == {"a": 2, "b": 3, None: 4}
+
+
+def test_a_whole_judging_goes_to_one_judge(two: World) -> None:
+    [sent] = send(two, "python")
+    assert visit_line(two) is End.JUDGED
+    calls = [sum(two.judge_named(name).batches) for name in "ab"]
+    assert sorted(calls) == [0, 4]
+    document = two.store.get(records.submission_path(sent))[0]
+    assert document is not None
+    assert records.submission_of(document).verdict is Verdict.ACCEPTED
+
+
+def test_work_goes_only_to_judges_that_have_its_language_and_nobody_waits_for_anothers(two: World) -> None:
+    two.judge_named("a").names = ("python",)
+    put_question(two.service, question(languages=("cpp", "python")))
+    for_b = send(two, *["cpp"] * 20)
+    for_all = send(two, "python", "python", "python")
+    met(two)
+    leases = [lease for _ in range(9) if (lease := take(two)) is not None]
+    taken = {name: [e.submission.submission_id for e in leases if e.judge_name == name] for name in "ab"}
+    assert sorted(taken["a"]) == sorted(for_all[:2]), "behind twenty that it cannot do"
+    assert set(taken["b"]) <= set(for_b[:5])
+    assert len(taken["b"]) == 3
+    assert take(two) is None
+    [of_a, _] = [lease for lease in leases if lease.judge_name == "a"]
+    following = close(two.service, of_a, replace(of_a.submission, status=Status.COMPLETED), go_on=True)
+    assert following is not None
+    assert following.submission.submission_id == for_all[2]
+    last = close(two.service, following, replace(following.submission, status=Status.COMPLETED), go_on=True)
+    assert last is None, "the rest is for the other one"
+
+
+def test_a_visit_waits_for_the_judge_that_can_and_leaves_its_ticket_meanwhile(two: World) -> None:
+    two.judge_named("a").names = ("python",)
+    send(two, *["cpp"] * 4)
+    met(two)
+    held = [take(two) for _ in range(3)]
+    assert all(lease is not None and lease.judge_name == "b" for lease in held)
+    impatient = replace(two, service=replace(two.service, rules=replace(two.service.rules, slot_wait=0.0)))
+    assert visit_line(impatient) is End.NO_SLOT
+    assert len(free_slots(two.service)[0]) == 2
+
+
+def test_a_language_that_no_judge_has_any_more_fails_visibly_and_does_not_wait_for_ever(two: World) -> None:
+    put_question(two.service, question(languages=("cobol", "python")))
+    [sent] = send(two, "cobol")
+    for _ in range(60):
+        visit_line(two)
+        two.clock.seconds += 61
+    document = two.store.get(records.submission_path(sent))[0]
+    assert document is not None
+    assert document.fields["status"] == Status.FAILED
+
+
+def test_a_question_with_a_validator_goes_where_that_can_run(two: World) -> None:
+    two.judge_named("a").names = ("python",)
+    put_question(two.service, question(validator=Validator("cpp", "int main() {}"), version="v2"))
+    two.judge_named("b").run = lambda program: (
+        Execution(Ending.RUNTIME_ERROR, exit_code=42) if program.arguments else echo(program)
+    )
+    sent = send(two, *["python"] * 3)
+    for _ in sent:
+        visit_line(two)
+    found = two.store.get(*map(records.submission_path, sent))
+    assert [each.fields["verdict"] for each in found if each] == ["accepted"] * 3
+    assert two.judge_named("a").batches == []
+
+
+def test_suspects_are_judged_one_at_a_time_on_the_lowest_slot_of_a_judge_that_is_up(two: World) -> None:
+    sent = send(two, "python", "python")
+    met(two)
+    for number in (1, 2):
+        lease = take(two)
+        assert lease is not None, number
+    two.clock.seconds += 20
+    sweep(two.service)
+    two.clock.seconds += 61
+    assert {two.service.store.get(records.submission_path(each))[0].fields["judgings"] for each in sent} == {1}  # type: ignore[union-attr]
+    first, second = take(two), take(two)
+    assert first is not None
+    assert (first.slot.number, second) == (1, None)
+    close(two.service, first, replace(first.submission, status=Status.COMPLETED), go_on=False)
+    breaker.trip(two.service, "a", Unavailable("gone"))
+    moved = take(two)
+    assert moved is not None
+    assert moved.slot.number == 3
+
+
+def test_an_aged_run_gets_the_lowest_slot_of_a_judge_that_is_up(two: World) -> None:
+    met(two)
+    breaker.trip(two.service, "a", Unavailable("gone"))
+    send(two, *["python"] * 3)
+    in_hand = [lease for _ in range(3) if (lease := take(two))]
+    send(two, "python", kind=RunType.RUN)
+    for _ in range(4):
+        two.clock.seconds += 8
+        for lease in in_hand:
+            lease.keep()
+    send(two, *["python"] * 9)
+    for lease in in_hand:
+        close(two.service, lease, replace(lease.submission, status=Status.COMPLETED), go_on=False)
+    submits = [take(two) for _ in range(5)]
+    assert {lease.slot.number for lease in submits if lease} == {4, 5}
+    run = take(two, RunType.RUN)
+    assert run is not None
+    assert run.slot.number == 3
+
+
+# While one is away.
+
+
+def test_while_one_judge_is_away_the_others_go_on_and_positions_say_so(two: World) -> None:
+    met(two)
+    two.judge_named("b").away = True
+    ids = send(two, *["python"] * 8)
+    for _ in range(10):
+        assert visit_line(two) in (End.JUDGED, End.LINE_EMPTY)
+    found = two.store.get(*map(records.submission_path, ids))
+    assert Counter(each.fields["status"] for each in found if each) == {"completed": 8}
+    assert all(each is not None and each.fields["judgings"] == 1 for each in found)
+    shown = health.health(two.service, 0.0, "test")
+    assert {each.name: (each.state, each.slots) for each in shown.judges} == {
+        "a": (State.CLOSED, 2),
+        "b": (State.OPEN, 3),
+    }
+    assert (shown.status, shown.judge.state) == ("degraded", State.CLOSED)
+
+
+def test_the_wait_is_estimated_by_the_slots_of_judges_that_are_up(two: World) -> None:
+    send(two, *["python"] * 9)
+    two.clock.seconds += 0.001
+    last = two.submit()
+    before = views.submission(two.service, ALICE, last)
+    breaker.trip(two.service, "b", Unavailable("gone"))
+    after = views.submission(two.service, ALICE, last)
+    assert (before.queue_position, after.queue_position) == (10, 10)
+    assert before.estimated_wait_seconds is not None
+    assert after.estimated_wait_seconds == pytest.approx(before.estimated_wait_seconds * 5 / 2, abs=0.2)
+    assert after.message == "Waiting in line."
+
+
+def test_only_where_no_judge_is_up_a_visit_says_that_the_judge_is_away(two: World) -> None:
+    sent = two.submit()
+    met(two)
+    for name in "ab":
+        two.judge_named(name).away = True
+        breaker.trip(two.service, name, Unavailable("gone"))
+    assert visit_line(two) is End.JUDGE_AWAY
+    shown = views.submission(two.service, ALICE, sent)
+    assert shown.message is not None
+    assert "not answering" in shown.message
+    two.judge_named("b").away = False
+    two.clock.seconds += 2
+    assert visit_line(two) is End.JUDGED
+    assert two.judge_named("a").batches == []
+
+
+def test_one_whose_judge_dies_in_mid_judging_is_judged_by_another_in_the_same_visit(two: World) -> None:
+    met(two)
+    sent = two.submit(caller=Caller("bob"))
+    set_slots(two.service, 0, "b")
+    dying = two.judge_named("a")
+
+    def die(program: Program) -> Execution:
+        dying.away = True
+        set_slots(two.service, 3, "b")
+        return echo(program)
+
+    dying.run, dying.seconds = die, 5.0
+    assert visit(two.service, InstantGate(two), RunType.SUBMIT) is End.JUDGED
+    judged = two.read(sent)
+    assert (judged.verdict, judged.judgings) == (Verdict.ACCEPTED, 1)
+    assert sum(two.judge_named("b").batches) == 4
+
+
+def test_languages_are_offered_where_any_judge_has_them_also_one_that_was_up(two: World) -> None:
+    two.judge_named("a").names = ("python",)
+    two.judge_named("b").names = ("cpp", "java")
+    assert {each.name for each in views.languages(two.service)} == {"python", "cpp", "java"}
+
+
+def test_a_judge_that_a_process_cannot_learn_the_languages_of_opens_its_breaker(two: World) -> None:
+    two.judge_named("b").away = True
+    send(two, "python")
+    assert visit_line(two) is End.JUDGED
+    assert breaker.state(two.service, "b").state is State.OPEN
+    assert breaker.state(two.service, "a").state is State.CLOSED
