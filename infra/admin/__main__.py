@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from infra.admin.rejudging import rejudge
 from infra.admin.students import student
 
 if TYPE_CHECKING:
+    from functions.domain.line import Slot
     from functions.service import Service
 
 
@@ -295,9 +297,10 @@ def _text(file: Path, encoding: str = "utf-8") -> str:
 
 
 @cli.command()
-@click.option("--set", "number", type=click.IntRange(1, 100), help="Grow or shrink to so many, while it runs.")
+@click.option("--set", "number", type=click.IntRange(0, 100), help="Grow or shrink to so many, while it runs.")
+@click.option("--judge", help="With --set: which judge's, where there are several; 0 lets it finish what it has.")
 @click.pass_obj
-def slots(context: Context, number: int | None) -> None:
+def slots(context: Context, number: int | None, judge: str | None) -> None:
     """Show the slots: how many submissions may be judged at once, and which are.
 
     --set also sets how many tickets each queue delivers at once; without visits more slots would stand empty.
@@ -305,22 +308,45 @@ def slots(context: Context, number: int | None) -> None:
     from functions.slots import read_slots
 
     service = context.service
+    if judge is not None and number is None:
+        raise click.UsageError("--judge goes with --set")
     if number is not None:
-        _set_slots(service, number)
-        _limit_queues(context, number)
+        named = _judge_named(service, judge)
+        if number == 0 and all(slot.judge == named for slot in _slots_in_use(service)):
+            raise click.UsageError("then nothing would be judged: pause the queues instead")
+        _set_slots(service, number, named)
+        _limit_queues(context, len(_slots_in_use(service)))
     now = service.clock.now()
+    several = len(service.judges()) > 1
     for slot in read_slots(service)[0]:
         held = f"judging {slot.submission_id}" if slot.is_held(now) else "free"
-        click.echo(f"{slot.number:>3}  {held}{' (retired)' if slot.retired else ''}")
+        of = f"{slot.judge}  " if several else ""
+        click.echo(f"{slot.number:>3}  {of}{held}{' (retired)' if slot.retired else ''}")
 
 
-def _set_slots(service: Service, number: int) -> None:
+def _judge_named(service: Service, judge: str | None) -> str:
+    """The judge that is meant: where there is one, it need not be named."""
+    names = sorted({*service.judges(), *(slot.judge for slot in _slots_in_use(service))})
+    if judge is None and len(names) == 1:
+        return names[0]
+    if judge not in names:
+        raise click.UsageError(f"say --judge with one of: {', '.join(names)}")
+    return judge
+
+
+def _slots_in_use(service: Service) -> list[Slot]:
+    from functions.slots import read_slots
+
+    return [slot for slot in read_slots(service)[0] if not slot.retired]
+
+
+def _set_slots(service: Service, number: int, judge: str) -> None:
     from functions.ports import Conflict
     from functions.slots import set_slots
 
     for _ in range(10):
         try:
-            set_slots(service, number)
+            set_slots(service, number, judge)
         except Conflict:  # a slot was taken or given back just then
             continue
         return
@@ -445,6 +471,28 @@ class Seconds(click.ParamType[float]):
         return seconds
 
 
+class Bounds(click.ParamType[tuple[int, int]]):
+    name = "least:most"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        least, _, most = str(value).partition(":")
+        if not (least.isdigit() and most.isdigit() and 1 <= int(least) <= int(most) <= 50):
+            self.fail(f"{value!r}: write the fewest and the most judges, as 1:5", param, ctx)
+        return int(least), int(most)
+
+
+class Schedule(click.ParamType[tuple[float, float, int]]):
+    name = "from-to=judges"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, float, int]:
+        match = re.fullmatch(r"(\d+)-(\d+)=(\d+)", str(value))
+        if match is None:
+            self.fail(f"{value!r}: write minutes of the exam and judges, as 50-60=5", param, ctx)
+        return 60.0 * int(match[1]), 60.0 * int(match[2]), int(match[3])
+
+
 class Numbers(click.ParamType[tuple[int, ...]]):
     name = "numbers"
 
@@ -463,15 +511,35 @@ class Numbers(click.ParamType[tuple[int, ...]]):
 @click.option("--service", type=Seconds(), required=True, help="What one test takes at the judge, for example 0.5s.")
 @click.option("--within", type=Seconds(), default="60s", show_default=True, help="In which time they all press it.")
 @click.option("--concurrent", type=Numbers(), default="3,8,15", show_default=True, help="Machines, by their slots.")
-def capacity(students: int, tests: int, service: float, within: float, concurrent: tuple[int, ...]) -> None:
+@click.option("--autoscale", type=Bounds(), help="Show what so many judges, as they come and go, would do in an exam.")
+@click.option("--slots", type=click.IntRange(1, 100), default=3, show_default=True, help="Of each, with --autoscale.")
+@click.option("--boot", type=Seconds(), default="90s", show_default=True, help="What a machine takes to start.")
+@click.option("--schedule", type=Schedule(), multiple=True, help="Minutes when there are to be more, as 50-60=5.")
+def capacity(
+    students: int,
+    tests: int,
+    service: float,
+    within: float,
+    concurrent: tuple[int, ...],
+    autoscale: tuple[int, int] | None,
+    slots: int,
+    boot: float,
+    schedule: tuple[tuple[float, float, int], ...],
+) -> None:
     """Say how long students wait at an exam's end, for several numbers of slots: choose the machine before the exam.
 
     A simulation with the service's own rules. It assumes that the judge really runs MAX_CONCURRENT_SUBMISSIONS times
     BATCH_SIZE tests at once in the given time each.
     """
+    from functions.domain.scaling import Fleet, Planned
     from infra.admin import capacity
 
-    capacity.show(capacity.ExamEnd(students, tests, service, within), concurrent)
+    end = capacity.ExamEnd(students, tests, service, within)
+    if autoscale is None:
+        capacity.show(end, concurrent)
+        return
+    planned = tuple(Planned(*each) for each in schedule)
+    capacity.show_scaling(end, capacity.Scaling(Fleet(slots, *autoscale), boot, planned))
 
 
 exams.add_command(delete_exam)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import csv
+import itertools
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean, quantiles
 
 from rich.console import Console
 from rich.table import Table
 
+from functions.domain.scaling import Fleet, Planned
+from functions.domain.submission import RunType
 from functions.service import Rules
-from infra.admin.simulation import Arrival, Stay, judging_seconds, simulate
+from infra.admin.simulation import Arrival, Autoscaler, Stay, judging_seconds, simulate
 
+SHAPES = Path(__file__).with_name("shapes")
+SAMPLES = 2
+"""The tests of a Run."""
 PLAYS = 20
 """How often an exam's end is played, each time with other moments of arrival."""
 
@@ -55,6 +63,92 @@ def forecast(end: ExamEnd, slots: int, rules: Rules) -> Forecast:
     return summary(stays)
 
 
+@dataclass(frozen=True)
+class Scaling:
+    """What `--autoscale` asks: the bounds, how long a machine takes to start, and what is known of the exam."""
+
+    fleet: Fleet
+    boot: float
+    schedule: tuple[Planned, ...] = ()
+
+
+def shapes() -> list[str]:
+    """The courses of an exam that are kept here, by name."""
+    return sorted(path.stem for path in SHAPES.glob("*.csv"))
+
+
+def arrivals_of(shape: str, end: ExamEnd, rng: random.Random, batch_size: int) -> list[Arrival]:
+    """An exam of ``end.students`` students in that shape: its file says presses a minute of a hundred students."""
+    took = {
+        RunType.RUN: judging_seconds(SAMPLES, end.service, batch_size),
+        RunType.SUBMIT: judging_seconds(end.tests, end.service, batch_size),
+    }
+    found = []
+    with (SHAPES / f"{shape}.csv").open() as file:
+        for row in csv.DictReader(file):
+            for kind, column in ((RunType.RUN, "runs"), (RunType.SUBMIT, "submits")):
+                for _ in range(round(int(row[column]) * end.students / 100)):
+                    at = 60 * (int(row["minute"]) + rng.random())
+                    found.append(Arrival(at, took[kind], kind))
+    return sorted(found, key=lambda each: each.at)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Waits of Submits and of Runs, as (expected, 95th percentile) in seconds, and the machines' hours."""
+
+    submits: tuple[float, float]
+    runs: tuple[float, float]
+    machine_hours: float
+    most_machines: int
+
+
+def played(shape: str, end: ExamEnd, scaling: Scaling) -> Cost:
+    """One exam with the machines that the autoscaler would have had; a fixed number where its bounds are one."""
+    rules, rng = Rules(), random.Random(1)
+    arrivals = arrivals_of(shape, end, rng, rules.batch_size)
+    until = 60.0 * (1 + max(int(each.at // 60) for each in arrivals))
+    autoscaler = Autoscaler(scaling.fleet, scaling.boot, scaling.schedule)
+    stays = simulate(arrivals, 0, rules, rng, autoscaler, until)
+    over = max(until, *(stay.finished for stay in stays))
+    waits = {
+        kind: [stay.in_line for arrival, stay in zip(arrivals, stays, strict=True) if arrival.kind is kind]
+        for kind in RunType
+    }
+    changes = sorted(
+        [(each.begun, 1) for each in autoscaler.machines]
+        + [(each.ended, -1) for each in autoscaler.machines if each.ended is not None]
+    )
+    return Cost(
+        submits=_expected_and_95th(waits[RunType.SUBMIT]),
+        runs=_expected_and_95th(waits[RunType.RUN]),
+        machine_hours=autoscaler.hours(over),
+        most_machines=max(itertools.accumulate(step for _, step in changes)),
+    )
+
+
+def show_scaling(end: ExamEnd, scaling: Scaling) -> None:
+    fleet = scaling.fleet
+    for shape in shapes():
+        table = Table(
+            title=f"{shape}: {end.students} students; {end.tests} tests of {end.service:g} s",
+            caption=f"expected / 95th percentile of the wait in line; {fleet.slots} slots a judge",
+        )
+        for name in ("judges", "Submits", "Runs", "machine-hours", "most at once"):
+            table.add_column(name, justify="right")
+        fixed = [
+            (f"{n} all the time", Scaling(Fleet(fleet.slots, n, n), 0.0)) for n in range(fleet.least, fleet.most + 1)
+        ]
+        scaled = [(f"{fleet.least} to {fleet.most}", Scaling(fleet, scaling.boot))]
+        if scaling.schedule:
+            scaled.append(("and the schedule", scaling))
+        for name, each in fixed + scaled:
+            cost = played(shape, end, each)
+            waits = ["{:.1f} / {:.1f} s".format(*pair) for pair in (cost.submits, cost.runs)]
+            table.add_row(name, *waits, f"{cost.machine_hours:.1f}", str(cost.most_machines))
+        Console(width=110).print(table)
+
+
 def summary(stays: Sequence[Stay]) -> Forecast:
     return Forecast(
         in_line=_expected_and_95th([stay.in_line for stay in stays]),
@@ -64,8 +158,8 @@ def summary(stays: Sequence[Stay]) -> Forecast:
 
 
 def _expected_and_95th(seconds: Sequence[float]) -> tuple[float, float]:
-    if len(seconds) == 1:
-        return seconds[0], seconds[0]
+    if len(seconds) < 2:
+        return (seconds[0], seconds[0]) if seconds else (0.0, 0.0)
     return fmean(seconds), quantiles(seconds, n=20, method="inclusive")[-1]
 
 

@@ -12,8 +12,10 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from statistics import fmean
 
 from functions.domain.line import RESERVED_FOR, Lines, Slot, Waiting, may_go_on, pick
+from functions.domain.scaling import Fleet, Load, Planned, judges_wanted
 from functions.domain.submission import RunType
 from functions.domain.verdict import Ending, Execution
 from functions.domain.window import Window
@@ -21,6 +23,10 @@ from functions.service import Rules
 
 BEGIN = datetime(2000, 1, 1, tzinfo=UTC)
 NEVER = BEGIN + timedelta(days=36500)
+DECIDES_EVERY = 15.0
+"""How often an autoscaler looks, in seconds."""
+RECENT = 50
+"""Over how many judgings it takes the time of one."""
 CALL_SECONDS = 0.01
 """What a call to the judge or the store takes."""
 
@@ -82,6 +88,7 @@ class _Line:
         self.run_max_wait = timedelta(seconds=rules.run_max_wait)
         self.rng = rng
         self.slots = {number: Slot(number, BEGIN, BEGIN) for number in range(1, slots + 1)}
+        self.leaving: set[int] = set()
         self.lines: dict[RunType, list[Waiting]] = {kind: [] for kind in RunType}
         self.started: dict[int, float] = {}
 
@@ -109,13 +116,79 @@ class _Line:
     def release(self, kind: RunType, slot: int, now: float) -> Waiting | None:
         """The holder of a slot is done: the next one where it goes on, else None and the slot is free."""
         self.slots[slot] = freed = Slot(slot, _time(now), _time(now), last_kind=kind)
+        if slot in self.leaving:
+            del self.slots[slot]
+            return None
         seen = self.seen(kind, [freed])
         goes_on = seen.own and may_go_on(kind, freed, seen, _time(now), self.run_max_wait)
         return seen.own[0] if goes_on else None
 
 
-def simulate(arrivals: Sequence[Arrival], slots: int, rules: Rules, rng: random.Random) -> list[Stay]:
-    """How long each arrival stays, in their order."""
+@dataclass
+class Machine:
+    """A judge that was started at ``begun`` and ended at ``ended``, in seconds; its slots are there from ``ready``."""
+
+    begun: float
+    ready: float
+    slots: range
+    ended: float | None = None
+
+
+class Autoscaler:
+    """Machines that come and go as `functions.domain.scaling` decides, each after ``boot`` seconds. ``least`` are there
+    from the beginning. The latest go first, when what they have in hand is done.
+    """
+
+    def __init__(self, fleet: Fleet, boot: float, schedule: Sequence[Planned] = ()) -> None:
+        self._fleet, self._boot, self._schedule = fleet, boot, schedule
+        self.machines: list[Machine] = []
+        for _ in range(fleet.least):
+            self._start(0.0, ready=0.0)
+
+    def hours(self, end: float) -> float:
+        """Machine-hours until ``end``."""
+        return sum((end if each.ended is None else each.ended) - each.begun for each in self.machines) / 3600
+
+    def decide(self, line: _Line, now: float) -> None:
+        staying = [each for each in self.machines if each.ended is None and not line.leaving & set(each.slots)]
+        waiting = [each.created_at for own in line.lines.values() for each in own]
+        done = [line.arrivals[number].judging for number in list(line.started)[-RECENT:]]
+        load = Load(
+            waiting=len(waiting),
+            in_hand=sum(not slot.is_free(_time(now)) for slot in line.slots.values()),
+            oldest_wait=max(((_time(now) - each).total_seconds() for each in waiting), default=0.0),
+            judging_seconds=fmean(done) if done else 2.0,
+        )
+        wanted = judges_wanted(now, load, self._fleet, len(staying), self._schedule)
+        for _ in range(len(staying), wanted):
+            self._start(now, ready=now + self._boot)
+        for machine in staying[wanted:]:
+            line.leaving.update(machine.slots)
+            for number in machine.slots:
+                if number in line.slots and line.slots[number].is_free(_time(now)):
+                    del line.slots[number]
+        for machine in self.machines:
+            own = set(machine.slots)
+            if machine.ended is None and own & line.leaving:
+                machine.ended = None if own & line.slots.keys() else now
+            elif machine.ended is None and machine.ready <= now:
+                for number in machine.slots:
+                    line.slots.setdefault(number, Slot(number, _time(now), _time(now)))
+
+    def _start(self, now: float, ready: float) -> None:
+        first = len(self.machines) * self._fleet.slots + 1
+        self.machines.append(Machine(now, ready, range(first, first + self._fleet.slots)))
+
+
+def simulate(
+    arrivals: Sequence[Arrival],
+    slots: int,
+    rules: Rules,
+    rng: random.Random,
+    autoscaler: Autoscaler | None = None,
+    until: float = 0.0,
+) -> list[Stay]:
+    """How long each arrival stays, in their order. An ``autoscaler`` brings the slots, to second ``until``."""
     line = _Line(arrivals, slots, rules, rng)
     ties = itertools.count()
     # (when, tie, the arrival or None for a second look, the slot that it leaves)
@@ -129,7 +202,12 @@ def simulate(arrivals: Sequence[Arrival], slots: int, rules: Rules, rng: random.
         number = line.start(kind, slot, waiting, now)
         heapq.heappush(events, (now + arrivals[number].judging, next(ties), number, slot.number))
 
-    while events:
+    next_decision = 0.0
+    while events or (autoscaler is not None and next_decision <= until):
+        if autoscaler is not None and (not events or next_decision <= events[0][0]):
+            heapq.heappush(events, (next_decision, next(ties), None, None))
+            autoscaler.decide(line, next_decision)
+            next_decision += DECIDES_EVERY
         now, _, number, leaves = heapq.heappop(events)
         if number is not None and leaves is not None:
             finished[number] = now

@@ -495,6 +495,8 @@ def test_what_cannot_be_done_is_one_line_on_stderr_and_exit_code_1(local: LocalS
         ["questions", "verify"],
         ["questions", "verify", "echo", "--all"],
         ["slots", "--set", "0"],
+        ["slots", "--set", "2", "--judge", "b.example"],
+        ["slots", "--judge", "judge0"],
     ],
 )
 def test_a_wrong_usage_exits_with_2(local: LocalStack, words: list[str]) -> None:
