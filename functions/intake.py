@@ -25,7 +25,7 @@ from functions.domain.submission import RunType, Status, Submission, submission_
 from functions.errors import Refusal, not_found, wrong_field
 from functions.judges import offered
 from functions.models import MAX_STDIN_BYTES
-from functions.ports import Caller, Conflict, Create, Document, Unavailable, Update, Write
+from functions.ports import Caller, Conflict, Create, Document, Language, Unavailable, Update, Write
 from functions.questions import head
 from functions.service import Service
 
@@ -164,12 +164,13 @@ def _check(service: Service, request: Request, attempt: Attempt, question: Mappi
         raise Refusal(429, detail, retry_after=max(1, -int(-wait // 1)))
 
 
-def _languages(service: Service) -> list[Any]:
-    """The judges' languages; none where they are away, for then nothing can be said against a name."""
+def _languages(service: Service) -> tuple[Language, ...]:
+    """The judges' languages; none where one is away and never told its own, for then nothing can be said."""
     try:
-        return list(offered(service))
+        found, all_told = offered(service)
     except Unavailable:
-        return []
+        return ()
+    return found if all_told else ()
 
 
 def _rate(service: Service, kind: RunType) -> int:

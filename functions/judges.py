@@ -54,17 +54,18 @@ def learn(service: Service, judge: str, languages: tuple[Language, ...]) -> None
     service.languages[judge] = frozenset(language.name for language in languages)
 
 
-def offered(service: Service) -> tuple[Language, ...]:
-    """What any judge has, each name once. Raises Unavailable where none has ever told."""
+def offered(service: Service) -> tuple[tuple[Language, ...], bool]:
+    """What any judge has, each name once; and whether all have told. Raises Unavailable where none has."""
     found: dict[str, Language] = {}
-    told = False
-    for host in service.judges().values():
+    told = 0
+    hosts = service.judges()
+    for host in hosts.values():
         try:
             for language in host.judge.languages():
                 found.setdefault(language.name, language)
         except Unavailable:
             continue
-        told = True
+        told += 1
     if not told:
         raise Unavailable("no judge has told its languages yet")
-    return tuple(found.values())
+    return tuple(found.values()), told == len(hosts)

@@ -150,7 +150,7 @@ def question(service: Service, caller: Caller, question_id: str) -> models.Quest
 def languages(service: Service) -> list[models.LanguageView]:
     """As the judges have them. Raises Refusal(503) where all are away and were never asked."""
     try:
-        known = offered(service)
+        known, _ = offered(service)
     except Unavailable:
         raise Refusal(503, JUDGE_AWAY.partition(". ")[0] + ".", retry_after=5) from None
     return [models.LanguageView(name=each.name, label=each.label, version=each.version) for each in known]

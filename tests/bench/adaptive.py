@@ -1,9 +1,9 @@
 """`make bench-adaptive`: how `MAX_CONCURRENT_SUBMISSIONS=auto` finds out what a judge bears, on the local stack.
 
 A scripted judge bears four tests at once, and from a moment on a third of that. First fixed numbers of slots are
-measured on it, then `auto`. Ends with one line of JSON: submissions judged a second by the best fixed number; by `auto` in the
-second minute as a share of that; and how many seconds after the judge slowed down the slots were near what it bears then.
-Writes docs/images/adaptive.svg.
+measured on it, then `auto`. Ends with one line of JSON: submissions judged a second by the best fixed number; by `auto`
+in the second minute as a share of that; and how many seconds after the judge slowed down the slots were near what it
+bears then. Writes docs/images/adaptive.svg.
 """
 
 from __future__ import annotations

@@ -57,16 +57,22 @@ class TheLine(RuleBasedStateMachine):
     """Workers are leases in ``held`` (alive) or ``dead`` (stalled: they may wake up late and try to write)."""
 
     def __init__(
-        self, open_empty: Callable[[], DocumentStore], close_all: Callable[[], None], judges: Mapping[str, int]
+        self,
+        open_empty: Callable[[], DocumentStore],
+        close_all: Callable[[], None],
+        judges: Mapping[str, int],
+        apart: bool,
     ) -> None:
         super().__init__()
-        self.open_empty, self.close_all, self.judges = open_empty, close_all, judges
+        self.open_empty, self.close_all, self.judges, self.apart = open_empty, close_all, judges, apart
 
     @initialize()
     def start(self) -> None:
         self.store = self.open_empty()
         rules = {"max_concurrent_submissions": SLOTS, "rate_run_per_minute": 1000, "rate_submit_per_minute": 1000}
         self.world: World = make_world(self.store, self.judges, **rules)
+        if self.apart:
+            self.world.judge_named("a").names = ("python",)
         assert breaker.any_answers(self.world.service)
         self.world.add_student("carol")
         self.accepted: dict[str, Submission] = {}
@@ -82,10 +88,10 @@ class TheLine(RuleBasedStateMachine):
             self.everything_accepted_comes_to_its_end()
             self.close_all()
 
-    @rule(student=st.sampled_from(STUDENTS), kind=KINDS)
-    def arrive(self, student: str, kind: RunType) -> None:
+    @rule(student=st.sampled_from(STUDENTS), kind=KINDS, language=st.sampled_from(["cpp", "python"]))
+    def arrive(self, student: str, kind: RunType, language: str) -> None:
         # a key makes the id the same at every replay of a history
-        submitted = self.world.submit(kind, caller=Caller(student), key=str(len(self.accepted)))
+        submitted = self.world.submit(kind, caller=Caller(student), key=str(len(self.accepted)), language=language)
         assert submitted.submission_id not in self.accepted
         self.accepted[submitted.submission_id] = submitted
 
@@ -127,12 +133,28 @@ class TheLine(RuleBasedStateMachine):
             left = [each for each in firsts if slot_number == first_slot or not each.judgings]
             return [each.submission_id for each in sorted(left, key=lambda each: (each.turn_at, each.submission_id))]
 
+        if self.apart:
+            self.one_of_two_that_differ(lease, kind, free, lines)
+            return
         if lease is None:
             assert all(kept(slot) or not takeable(number) for number, slot in free.items())  # rule 4
             return
         assert lease.submission.submission_id in takeable(lease.slot.number)[: len(free)]
         assert not kept(free[lease.slot.number]) or sum(map(kept, free.values())) > len(other)  # rule 5
         self.held.append(lease)
+
+    def one_of_two_that_differ(
+        self, lease: Lease | None, kind: RunType, free: Mapping[int, Slot], lines: Mapping[RunType, list[Submission]]
+    ) -> None:
+        """Judge `a` has Python only. What nobody has to give way to is taken where it can be."""
+        if lease is not None:
+            assert (lease.judge_name, lease.submission.language) != ("a", "cpp")
+            self.held.append(lease)
+            return
+        of_a = any(slot.judge == "a" for slot in free.values())
+        alone = not any(own for each, own in lines.items() if each is not kind)
+        if alone and "a" not in self.away:
+            assert not of_a or not any(e.language == "python" and not e.judgings for e in lines[kind])
 
     @rule(kind=KINDS)
     def a_slow_visit_looks(self, kind: RunType) -> None:
@@ -272,6 +294,12 @@ class TheLine(RuleBasedStateMachine):
         processing = self.store.find(Query(records.SUBMISSIONS, (("status", "==", "processing"),)))
         assert sorted(each.fields["owner"] for each in processing) == sorted(owners)
 
+    @invariant()
+    def nobody_judges_a_language_that_it_does_not_have(self) -> None:
+        if hasattr(self, "world") and self.apart:
+            held = [lease for lease in self.held if lease.judge_name == "a"]
+            assert all(lease.submission.language == "python" for lease in held)
+
     @precondition(lambda self: not self.judges)
     @invariant()
     def what_was_abandoned_is_judged_one_at_a_time(self) -> None:
@@ -326,8 +354,13 @@ class TheLine(RuleBasedStateMachine):
         assert all(times == 1 for times in self.results.values())
 
 
-def play(open_empty: Callable[[], Any], judges: Mapping[str, int], *, examples: int, steps: int) -> None:
-    """``open_empty`` gives something to close and an empty store; ``judges`` the slots of several, by name."""
+def play(
+    open_empty: Callable[[], Any], judges: Mapping[str, int], *, examples: int, steps: int, apart: bool = False
+) -> None:
+    """``open_empty`` gives something to close and an empty store; ``judges`` the slots of several, by name.
+
+    ``apart``: they have not the same languages.
+    """
     opened: list[Any] = []
 
     def next_store() -> DocumentStore:
@@ -342,19 +375,23 @@ def play(open_empty: Callable[[], Any], judges: Mapping[str, int], *, examples: 
 
     class Machine(TheLine):
         def __init__(self) -> None:
-            super().__init__(next_store, close_all, judges)
+            super().__init__(next_store, close_all, judges, apart)
 
     many = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
     run_state_machine_as_test(Machine, settings=settings(many, max_examples=examples, stateful_step_count=steps))
 
 
-@pytest.mark.parametrize(("judges", "examples"), [({}, 400), (TWO, 200)], ids=["one", "two"])
-def test_the_rules_hold_over_the_embedded_store(judges: Mapping[str, int], examples: int) -> None:
+@pytest.mark.parametrize(
+    ("judges", "examples", "apart"),
+    [({}, 400, False), (TWO, 200, False), (TWO, 60, True)],
+    ids=["one", "two", "apart"],
+)
+def test_the_rules_hold_over_the_embedded_store(judges: Mapping[str, int], examples: int, apart: bool) -> None:
     def open_empty() -> tuple[SQLiteDocumentStore, DocumentStore]:
         store = SQLiteDocumentStore(":memory:")
         return store, store
 
-    play(open_empty, judges, examples=examples, steps=50)
+    play(open_empty, judges, examples=examples, steps=50, apart=apart)
 
 
 @pytest.mark.parametrize("judges", [{}, TWO], ids=["one", "two"])

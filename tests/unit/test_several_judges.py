@@ -16,6 +16,7 @@ from functions.domain.question import Validator
 from functions.domain.sharing import handed_over, planned
 from functions.domain.submission import RunType, Status
 from functions.domain.verdict import Ending, Execution, Verdict
+from functions.errors import Refusal
 from functions.leases import Lease
 from functions.ports import Caller, Host, Program, Query, Unavailable
 from functions.questions import put_question
@@ -340,6 +341,14 @@ def test_languages_are_offered_where_any_judge_has_them_also_one_that_was_up(two
     two.judge_named("a").names = ("python",)
     two.judge_named("b").names = ("cpp", "java")
     assert {each.name for each in views.languages(two.service)} == {"python", "cpp", "java"}
+
+
+def test_no_language_is_refused_while_a_judge_that_may_have_it_has_not_told(two: World) -> None:
+    two.judge_named("b").away = True
+    assert two.submit(language="java").status is Status.QUEUED
+    two.judge_named("b").away = False
+    with pytest.raises(Refusal):
+        two.submit(language="java")
 
 
 def test_a_judge_that_a_process_cannot_learn_the_languages_of_opens_its_breaker(two: World) -> None:
