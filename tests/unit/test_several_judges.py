@@ -303,6 +303,11 @@ def test_the_wait_is_estimated_by_the_slots_of_judges_that_are_up(two: World) ->
     assert after.message == "Waiting in line."
 
 
+def test_slots_of_a_judge_that_is_away_wake_nobody(two: World) -> None:
+    breaker.trip(two.service, "b", Unavailable("gone"))
+    assert [each.number for each in free_slots(two.service)[0]] == [1, 2]
+
+
 def test_only_where_no_judge_is_up_a_visit_says_that_the_judge_is_away(two: World) -> None:
     sent = two.submit()
     met(two)
