@@ -74,6 +74,15 @@ class CloudTasksTicketQueue:
             found = self._client.get_queue(name=f"{self._queues}/{queue}", retry=once_more, timeout=LOOK_SECONDS)
         return bool(found.state == tasks_v2.Queue.State.PAUSED)
 
+    def has_tickets(self, queue: RunType) -> bool | None:
+        """Whether any is in it, waiting or on its way; None where Cloud Tasks does not answer. For operators."""
+        try:
+            with _told_plainly():
+                first = tasks_v2.ListTasksRequest(parent=f"{self._queues}/{queue}", page_size=1)
+                return bool(self._client.list_tasks(first, timeout=CALL_SECONDS).tasks)
+        except Unavailable:
+            return None
+
     def pause(self, queue: RunType) -> None:
         """Deliver nothing more until it is resumed; for operators. Raises Unavailable."""
         with _told_plainly():

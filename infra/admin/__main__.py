@@ -371,6 +371,22 @@ def resume_queue(context: Context, queue: str) -> None:
     click.echo(f"{queue} goes on")
 
 
+@cli.command()
+@click.argument("submission_id", metavar="[ID]", required=False)
+@click.option("--origin", help="Where the page is, for example https://exam.example.org: may it read the answers?")
+@click.pass_obj
+def diagnose(context: Context, submission_id: str | None, origin: str | None) -> None:
+    """Say why it is stuck, silent or slow: the service as it is now, or one submission. Exit code 1 on any trouble."""
+    from infra.admin import diagnosis
+
+    found = diagnosis.findings(diagnosis.gather(context, submission_id, origin))
+    for each in found:
+        mark = click.style("TROUBLE", fg="red", bold=True) if each.trouble else click.style("ok     ", fg="green")
+        click.echo(f"{mark}  {each.says}" + (f"\n         {each.do}" if each.do else ""))
+    if any(each.trouble for each in found):
+        raise click.exceptions.Exit(1)
+
+
 @cli.group()
 def failed() -> None:
     """What could not be judged, which costs no student anything: see it, and have it judged again."""
