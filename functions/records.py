@@ -78,7 +78,7 @@ def slot_path(number: int) -> str:
     return f"{SLOTS}/{number}"
 
 
-SELDOM = ("rejudging_id", "before")
+SELDOM = ("rejudging_id", "before", "traceparent")
 """Fields that most submissions do not have."""
 
 
