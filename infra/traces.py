@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 from opentelemetry import context, trace
 from opentelemetry.context import Context
@@ -16,6 +17,9 @@ from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, S
 
 from functions.domain.trace import Trace, of_traceparent
 
+if TYPE_CHECKING:
+    from google.auth.credentials import Credentials
+
 TELEMETRY_URL = "https://telemetry.googleapis.com/v1/traces"
 """Google's endpoint for OTLP; its own exporter for the older API is being given up."""
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -26,14 +30,16 @@ def to_console() -> SpanProcessor:
     return SimpleSpanProcessor(ConsoleSpanExporter(out=sys.stderr, formatter=_line))
 
 
-def to_google() -> SpanProcessor:
-    """In the background, and at the process's end: no request waits for it."""
-    import google.auth
+def to_google(url: str = TELEMETRY_URL, credentials: Credentials | None = None) -> SpanProcessor:
+    """In the background, and at the process's end: no request waits for it. As this function's service account."""
     from google.auth.transport.requests import AuthorizedSession
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-    credentials, _ = google.auth.default(scopes=[SCOPE])
-    return BatchSpanProcessor(OTLPSpanExporter(TELEMETRY_URL, session=AuthorizedSession(credentials)))  # type: ignore[no-untyped-call]
+    if credentials is None:
+        import google.auth
+
+        credentials, _ = google.auth.default(scopes=[SCOPE])
+    return BatchSpanProcessor(OTLPSpanExporter(url, session=AuthorizedSession(credentials)))  # type: ignore[no-untyped-call]
 
 
 class OpenTelemetryTracer:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import pytest
+from google.oauth2.credentials import Credentials
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -22,7 +28,7 @@ from functions.ports import Caller, Tracer
 from functions.traces import Untraced
 from functions.visit import visit
 from infra.sqlite import SQLiteDocumentStore
-from infra.traces import OpenTelemetryTracer
+from infra.traces import OpenTelemetryTracer, to_google
 from tests.conftest import ROOT
 from tests.fakes import World, make_world
 
@@ -187,6 +193,41 @@ def test_a_judging_belongs_to_its_visit_and_is_linked_to_the_trace_of_its_own_su
     assert {trace_id(span) for span in (around, *judgings)} == {"a" * 32}
     links = sorted(f"{link.context.trace_id:032x}" for span in judgings for link in span.links)
     assert links == ["b" * 32], "the other is of the visit's own trace"
+
+
+class Telemetry(BaseHTTPRequestHandler):
+    """Google's end: keeps what was sent to it."""
+
+    sent: ClassVar[list[tuple[str, str, ExportTraceServiceRequest]]] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
+        request = ExportTraceServiceRequest.FromString(body)
+        self.sent.append((self.path, self.headers["Authorization"], request))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None: ...
+
+
+def test_spans_go_to_google_with_the_service_accounts_token_and_the_project() -> None:
+    Telemetry.sent.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Telemetry) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        processor = to_google(f"http://127.0.0.1:{server.server_port}/v1/traces", Credentials("t0ken"))  # type: ignore[no-untyped-call]
+        with OpenTelemetryTracer(processor, function="run_code", project="p").request("run_code", None, followed=True):
+            pass
+        processor.shutdown()
+        server.shutdown()
+    [(path, authorization, request)] = Telemetry.sent
+    assert (path, authorization) == ("/v1/traces", "Bearer t0ken")
+    [spans] = request.resource_spans
+    told = {each.key: each.value.string_value for each in spans.resource.attributes}
+    assert (told["service.name"], told["gcp.project_id"]) == ("run_code", "p")
+    assert [span.name for scope in spans.scope_spans for span in scope.spans] == ["run_code"]
 
 
 LOADED = """
