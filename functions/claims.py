@@ -202,7 +202,8 @@ def abandoning(service: Service, submission: Submission, version: object) -> tup
 
 def after_abandoned(service: Service, submission: Submission) -> None:
     """Tell of it, and give it a ticket: the one it came with may be used up."""
-    log("warning", "judging_abandoned", "A judging was abandoned.", submission, judgings=submission.judgings)
+    action = "rejudging_abandoned" if submission.is_copy else "judging_abandoned"
+    log("warning", action, "A judging was abandoned.", submission, judgings=submission.judgings)
     if submission.status is Status.QUEUED:
         tickets.issue(service, submission.queue, submission.submission_id)
     else:
