@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TypeVar
 
 from functions import records
@@ -28,13 +29,18 @@ class LeaseLost(Exception):
 
 @dataclass
 class Lease:
-    """A held slot with the submission that it judges. ``begun``: monotonic second before the write that took it."""
+    """A held slot with the submission that it judges.
+
+    ``begun``: monotonic second before the write that took it. ``queued_at``: when the submission last came into the
+    line, by the store's clock.
+    """
 
     service: Service
     slot: Slot
     version: object
     submission: Submission
     begun: float
+    queued_at: datetime
 
     def may_call(self) -> bool:
         """Whether a call to the judge that starts now surely ends before others may take the slot (rule 3)."""

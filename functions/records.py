@@ -78,8 +78,8 @@ def slot_path(number: int) -> str:
     return f"{SLOTS}/{number}"
 
 
-SELDOM = ("rejudging_id", "before")
-"""Fields that most submissions do not have."""
+OPTIONAL = ("rejudging_id", "before", "traceparent")
+"""Fields that a document has only where there is something to say."""
 
 
 def submission_fields(submission: Submission) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def _submission_content(submission: Submission) -> dict[str, Any]:
     ]
     if submission.before is not None:
         record["before"] = asdict(submission.before)
-    return {key: _plain(value) for key, value in record.items() if value is not None or key not in SELDOM}
+    return {key: _plain(value) for key, value in record.items() if value is not None or key not in OPTIONAL}
 
 
 def submission_changes(before: Submission, after: Submission) -> dict[str, Any]:

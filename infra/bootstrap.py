@@ -6,20 +6,23 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import TYPE_CHECKING
 
 from functions.domain.submission import RunType
+from functions.domain.trace import of_cloud, of_traceparent
 from functions.domain.verdict import Execution
-from functions.ports import DocumentStore, Judge, Language, ObjectStore, Program, TicketQueue
+from functions.ports import DocumentStore, Judge, Language, ObjectStore, Program, TicketQueue, Tracer
 from functions.service import Draining, Service
+from functions.traces import Untraced
 from infra import logs, settings
 from infra.clock import SystemClock
 from infra.settings import Settings
 from infra.tokens import JWTVerifier, ServiceAccountVerifier
 
 if TYPE_CHECKING:
-    from flask import Flask
+    from flask import Flask, Request
 
     from functions.gate import Gate
     from infra.cloud_tasks import CloudTasksTicketQueue
@@ -30,11 +33,12 @@ VERSION = "0.1.0"
 @cache
 def configuration() -> Settings:
     """The settings of this process. What is wrong is told in one line each, and the process ends."""
-    logs.configure()
     try:
-        return settings.read(os.environ)
+        config = settings.read(os.environ)
     except settings.SettingsError as error:
         sys.exit(f"run-code cannot start:\n{error}")
+    logs.configure(config.google_cloud_project, lambda: tracer().traceparent())
+    return config
 
 
 NEEDED = {
@@ -96,6 +100,33 @@ def judge(config: Settings) -> Judge:
     return Judge0Judge(config.judge0_url or "", headers, config.judge_timeout, config.language_ids)
 
 
+@cache
+def tracer() -> Tracer:
+    """This process's. OpenTelemetry is not imported where TRACES is off."""
+    config = configuration()
+    if config.traces == "off":
+        return Untraced()
+    from infra import traces
+
+    processor = traces.to_google() if config.traces == "google" else traces.to_console()
+    return traces.OpenTelemetryTracer(processor, function=_function(), project=config.google_cloud_project or "")
+
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+def following(request: Request) -> AbstractContextManager[None]:
+    """Around a request. One that changes nothing is not followed: most are polls, and nothing comes of them."""
+    headers = request.headers
+    brought = of_traceparent(headers.get("traceparent", "")) or of_cloud(headers.get("X-Cloud-Trace-Context", ""))
+    return tracer().request(_function(), brought, followed=request.method not in SAFE_METHODS)
+
+
+def _function() -> str:
+    """Which of the three this process serves."""
+    return os.environ.get("FUNCTION_TARGET", "run-code")
+
+
 def object_store(config: Settings) -> ObjectStore | None:
     if config.object_store_endpoint is None:
         return None
@@ -121,22 +152,27 @@ class _LazyTicketQueue:
     def __init__(self, build: Callable[[], TicketQueue]) -> None:
         self._queue = cache(build)
 
-    def enqueue(self, queue: RunType, submission_id: str, *, named: bool) -> None:
-        self._queue().enqueue(queue, submission_id, named=named)
+    def enqueue(self, queue: RunType, submission_id: str, *, named: bool, traceparent: str | None = None) -> None:
+        self._queue().enqueue(queue, submission_id, named=named, traceparent=traceparent)
 
     def is_paused(self, queue: RunType) -> bool:
         return self._queue().is_paused(queue)
 
 
 class _LazyJudge:
-    def __init__(self, build: Callable[[], Judge]) -> None:
+    """Its batches are told as spans; languages are kept for an hour."""
+
+    def __init__(self, build: Callable[[], Judge], tracer: Tracer) -> None:
         self._judge = cache(build)
+        self._tracer = tracer
 
     def create(self, programs: Sequence[Program]) -> list[str | None]:
-        return self._judge().create(programs)
+        with self._tracer.span("judge.create", programs=len(programs)):
+            return self._judge().create(programs)
 
     def poll(self, tokens: Sequence[str]) -> dict[str, Execution | None]:
-        return self._judge().poll(tokens)
+        with self._tracer.span("judge.poll", programs=len(tokens)):
+            return self._judge().poll(tokens)
 
     def languages(self) -> tuple[Language, ...]:
         return self._judge().languages()
@@ -148,7 +184,8 @@ class _LazyJudge:
         return self._judge().is_build(language, output)
 
     def probe(self) -> None:
-        self._judge().probe()
+        with self._tracer.span("judge.probe"):
+            self._judge().probe()
 
 
 class _LazyObjectStore:
@@ -177,20 +214,23 @@ class _LazyObjectStore:
 def service() -> Service:
     """This process's service."""
     config = configuration()
-    return service_for(config, document_store(config))
+    return service_for(config, document_store(config), tracer())
 
 
-def service_for(config: Settings, store: DocumentStore) -> Service:
+def service_for(config: Settings, store: DocumentStore, tracer: Tracer | None = None) -> Service:
+    """Without a ``tracer`` nothing is traced."""
+    tracer = tracer or Untraced()
     clock = SystemClock()
     return Service(
         store=store,
         tickets=_LazyTicketQueue(lambda: ticket_queue(config)),
-        judge=_LazyJudge(lambda: judge(config)),
+        judge=_LazyJudge(lambda: judge(config), tracer),
         clock=clock,
         rules=config.rules(),
         draining=Draining(clock, _told_to_end),
         objects=object_store(config),
         receipt_key=config.receipt_key,
+        tracer=tracer,
     )
 
 

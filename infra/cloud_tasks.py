@@ -51,7 +51,8 @@ class CloudTasksTicketQueue:
         self._service_account = service_account
         self._deadline = duration_pb2.Duration(seconds=int(dispatch_deadline_seconds))
 
-    def enqueue(self, queue: RunType, submission_id: str, *, named: bool) -> None:
+    def enqueue(self, queue: RunType, submission_id: str, *, named: bool, traceparent: str | None = None) -> None:
+        trace = {} if traceparent is None else {"traceparent": traceparent}
         parent = f"{self._queues}/{queue}"
         task = tasks_v2.Task(
             name=f"{parent}/tasks/{submission_id}" if named else "",
@@ -59,7 +60,7 @@ class CloudTasksTicketQueue:
             http_request=tasks_v2.HttpRequest(
                 url=self._handler_url,
                 http_method=tasks_v2.HttpMethod.POST,
-                headers={"Content-Type": "application/json"},
+                headers={"Content-Type": "application/json", **trace},
                 body=json.dumps({"queue": str(queue), "submission_id": submission_id}).encode(),
                 oidc_token=tasks_v2.OidcToken(service_account_email=self._service_account, audience=self._handler_url),
             ),

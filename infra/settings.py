@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -113,6 +113,7 @@ class Settings(BaseModel):
     receipt_key: Annotated[str | None, Field(min_length=32, repr=False)] = None
     language_ids: IdByLanguage = {}
     time_multipliers: MultiplierByLanguage = {}
+    traces: Literal["off", "console", "google"] = "off"
 
     # Only on one machine: where the stand-ins are.
     tasks_address: str | None = None
@@ -147,6 +148,10 @@ class Settings(BaseModel):
                 len({self.object_store_endpoint is None, *(each is None for each in self._object_store())}) == 1,
                 "OBJECT_STORE_ENDPOINT, OBJECT_STORE_BUCKET, OBJECT_STORE_ACCESS_KEY_ID and "
                 "OBJECT_STORE_SECRET_ACCESS_KEY go together: set all or none",
+            ),
+            (
+                self.traces != "google" or self.google_cloud_project is not None,
+                "TRACES=google needs GOOGLE_CLOUD_PROJECT",
             ),
             (
                 not is_firebase(self.auth_jwks_url or "") or self.auth_audience is not None,

@@ -38,6 +38,7 @@ from infra.local.environment import PROJECT, ROOT, Stack
 SAMPLES = ROOT / "infra" / "local" / "questions"
 START_SECONDS = 30.0
 WATCH_SECONDS = 0.2
+FUNCTIONS = ("run_code", "judge_submission", "sweep")
 NO_SANDBOX = 3
 """The runner's exit code where nothing can be run safely."""
 
@@ -174,6 +175,7 @@ def _start_tasks(running: Running, env: Mapping[str, str]) -> Program:
         *(sys.executable, "-m", "infra.local.cloud_tasks_emulator"),
         *("--grpc-port", str(stack.tasks_port), "--rest-port", str(stack.tasks_http_port)),
         *("--state", str(stack.state / "tasks.sqlite"), "--signing-key", str(stack.signing_key)),
+        *(word for name in FUNCTIONS for word in ("--log", str(stack.state / f"{name}.log"))),
     ]
     return running.launch("cloud-tasks", command, env, stack.tasks_port, stack.tasks_http_port)
 
@@ -317,7 +319,7 @@ def _print_ready(stack: Stack, *, with_judge: bool) -> None:
     print(
         f"""
   documentation  {stack.url}/docs        health  {stack.url}/health
-  queues         http://127.0.0.1:{stack.tasks_http_port}/
+  queues         http://127.0.0.1:{stack.tasks_http_port}/        metrics  http://127.0.0.1:{stack.tasks_http_port}/metrics
   objects        {objects}
   logs           {state}/*.log        settings  {state}/env
 

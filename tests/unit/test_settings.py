@@ -55,6 +55,8 @@ def test_the_example_file_lists_every_setting_with_its_default() -> None:
         ({"ALLOWED_ORIGINS": "https://a.example, https://b.example/page"}, "no origin such as"),
         ({"AUTH_JWKS_URL": "http://keys.example/jwks"}, "https"),
         ({"TASKS_JWKS_URL": "file:///keys"}, "https"),
+        ({"TRACES": "everything"}, "TRACES"),
+        ({"TRACES": "google"}, "TRACES=google needs GOOGLE_CLOUD_PROJECT"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_would_be_right(environment: dict[str, str], words: str) -> None:
