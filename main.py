@@ -24,11 +24,11 @@ def judge_submission(request: flask.Request) -> Response:
     """The handler: Cloud Tasks delivers tickets here, and each makes one visit to its queue's line."""
     from functions.machine import handle_ticket
 
-    return handle_ticket(bootstrap.service(), bootstrap.gate(), bootstrap.machine_verifier(), request)
+    return handle_ticket(bootstrap.service(), bootstrap.gate(), bootstrap.handler_verifier(), request)
 
 
 def sweep(request: flask.Request) -> Response:
     """Cloud Scheduler calls this every SWEEP_INTERVAL."""
     from functions.machine import handle_sweep
 
-    return handle_sweep(bootstrap.service(), bootstrap.machine_verifier(), request)
+    return handle_sweep(bootstrap.service(), bootstrap.sweep_verifier(), request)
