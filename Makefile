@@ -50,10 +50,13 @@ check: .venv/installed check-terraform ## Lint, types, import rules, Terraform
 
 # Validation needs the provider's schema: from the registry, or from the command in TERRAFORM_CHECK.
 check-terraform:
-	@if [ -n "$$TERRAFORM_CHECK" ]; then $$TERRAFORM_CHECK -var project=example terraform; \
+	@if [ -n "$$TERRAFORM_CHECK" ]; then \
+	  $$TERRAFORM_CHECK --test -var project=example -var alert_email=staff@example.org -var vm_size=small \
+	    -var 'auth={jwks_url="https://keys.example.org"}' -var "repository=$$PWD" terraform; \
 	elif ! command -v terraform >/dev/null; then echo "terraform: not checked, for terraform is not installed"; \
-	else terraform -chdir=terraform fmt -check && \
-	  if terraform -chdir=terraform init -backend=false -input=false >/dev/null 2>&1; then terraform -chdir=terraform validate; \
+	else terraform -chdir=terraform fmt -check -recursive && \
+	  if terraform -chdir=terraform init -backend=false -input=false >/dev/null 2>&1; then \
+	    terraform -chdir=terraform validate && terraform -chdir=terraform test; \
 	  else echo "terraform: only its format was checked, for the registry does not answer"; fi; fi
 
 audit: .venv-audit/installed ## Look for weaknesses in the code and in what it depends on; writes dist/sbom.json

@@ -3,8 +3,13 @@
 set -euo pipefail
 
 # Judge0's sandbox (isolate) speaks cgroups of version 1 only. The first boot ends here.
+kernel=/etc/default/grub.d/99-cgroups-v1.cfg
 if [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ]; then
-  echo 'GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX systemd.unified_cgroup_hierarchy=0"' > /etc/default/grub.d/99-cgroups-v1.cfg
+  if [ -e "$kernel" ]; then
+    echo "judge0: the kernel still has cgroups of version 2" >&2
+    exit 1
+  fi
+  echo 'GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX systemd.unified_cgroup_hierarchy=0"' > "$kernel"
   update-grub
   reboot
   exit
@@ -39,6 +44,7 @@ POSTGRES_PASSWORD=$postgres_password
 REDIS_HOST=redis
 REDIS_PASSWORD=$redis_password
 CONF
+chmod 644 judge0.conf # Judge0's own user reads it in the container; on the machine the folder keeps others out
 
 # Passes one path on, with the token, to whoever may reach the health port: Google's checks.
 cat > health.conf <<CONF
