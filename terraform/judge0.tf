@@ -56,8 +56,6 @@ resource "google_compute_instance_template" "judge" {
     disk_size_gb = 50 # the image holds the compilers of fifty languages
     boot         = true
     auto_delete  = true
-
-    #checkov:skip=CKV_GCP_37: Google's own keys encrypt it; nothing on it is kept
   }
 
   # Fixed, so that its address is known before it is there; no external one.

@@ -56,8 +56,6 @@ resource "google_secret_manager_secret" "secret" {
 
   secret_id = lower(replace(each.key, "_", "-"))
 
-  #checkov:skip=CKV_GCP_118: rotated by hand (docs/operations.md); the others that these are shared with do not rotate by themselves
-
   replication {
     user_managed {
       replicas {
