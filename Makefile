@@ -50,21 +50,31 @@ check: .venv/installed check-terraform ## Lint, types, import rules, Terraform
 
 # Validation needs the provider's schema: from the registry, or from the command in TERRAFORM_CHECK.
 check-terraform:
-	@if [ -n "$$TERRAFORM_CHECK" ]; then $$TERRAFORM_CHECK -var project=example terraform; \
+	@if [ -n "$$TERRAFORM_CHECK" ]; then \
+	  $$TERRAFORM_CHECK --test -var project=example -var alert_email=staff@example.org -var vm_size=small \
+	    -var 'auth={jwks_url="https://keys.example.org"}' -var "repository=$$PWD" terraform; \
 	elif ! command -v terraform >/dev/null; then echo "terraform: not checked, for terraform is not installed"; \
-	else terraform -chdir=terraform fmt -check && \
-	  if terraform -chdir=terraform init -backend=false -input=false >/dev/null 2>&1; then terraform -chdir=terraform validate; \
+	else terraform -chdir=terraform fmt -check -recursive && \
+	  if terraform -chdir=terraform init -backend=false -input=false >/dev/null 2>&1; then \
+	    terraform -chdir=terraform validate && terraform -chdir=terraform test; \
 	  else echo "terraform: only its format was checked, for the registry does not answer"; fi; fi
 
-audit: .venv-audit/installed ## Look for weaknesses in the code and in what it depends on; writes dist/sbom.json
+audit: .venv-audit/installed .venv-checkov/installed ## Look for weaknesses in the code and in what it depends on; writes dist/sbom.json
 	@.venv-audit/bin/bandit --quiet --configfile pyproject.toml --recursive main.py functions infra
 	@.venv-audit/bin/python .ci/audit_dependencies.py
+	@.venv-checkov/bin/checkov --directory terraform --framework terraform --skip-download --quiet --compact
 	@mkdir -p dist
 	@PYTHONWARNINGS=ignore .venv-audit/bin/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --output-reproducible --of JSON -o dist/sbom.json
 
 .venv-audit/installed: requirements-audit.txt
 	@$(PYTHON) -m venv .venv-audit
 	@.venv-audit/bin/pip install --quiet --disable-pip-version-check -r requirements-audit.txt
+	@touch $@
+
+# --no-compile: most of it is never imported
+.venv-checkov/installed: requirements-checkov.txt
+	@$(PYTHON) -m venv .venv-checkov
+	@.venv-checkov/bin/pip install --quiet --no-compile --disable-pip-version-check -r requirements-checkov.txt
 	@touch $@
 
 fuzz: .venv/installed ## Send 10,000 requests made from the API's own document, and everything hostile (10 minutes)
@@ -78,6 +88,7 @@ lock: ## Pin the whole dependency trees again (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --generate-hashes requirements.in -o requirements.txt
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate -c requirements.txt requirements-dev.in -o requirements-dev.txt
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate requirements-audit.in -o requirements-audit.txt
+	uv pip compile --universal --python-version 3.11 --no-header --no-annotate requirements-checkov.in -o requirements-checkov.txt
 
 clean: ## Remove the environment and the local state
-	rm -rf .venv .venv-audit .local dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-audit .venv-checkov .local dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

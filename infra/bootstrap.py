@@ -43,7 +43,7 @@ def configuration() -> Settings:
 
 NEEDED = {
     "run_code": ("google_cloud_project", "tasks_location", "handler_url", "tasks_service_account", "judge0_url"),
-    "judge_submission": ("google_cloud_project", "handler_url", "tasks_service_account", "judge0_url"),
+    "judge_submission": ("google_cloud_project", "tasks_location", "handler_url", "tasks_service_account", "judge0_url"),
     "sweep": ("google_cloud_project", "tasks_location", "handler_url", "tasks_service_account", "judge0_url"),
 }
 """What each function cannot do without."""
@@ -257,11 +257,20 @@ def public_app() -> Flask:
 
 
 @cache
-def machine_verifier() -> ServiceAccountVerifier:
-    """Who may call the handler and the sweep: our own service account, with a token meant for the handler's URL."""
+def handler_verifier() -> ServiceAccountVerifier:
+    """Who may call the handler: Cloud Tasks' service account, with a token meant for the handler's URL."""
     config = configuration()
     return ServiceAccountVerifier(
         audience=config.handler_url or "", email=config.tasks_service_account or "", jwks_url=config.tasks_jwks_url
+    )
+
+
+@cache
+def sweep_verifier() -> ServiceAccountVerifier:
+    """Who may call the sweep. The platform, too, takes only a token that is meant for the function's own URL."""
+    config = configuration()
+    return ServiceAccountVerifier(
+        audience=config.sweep_url or "", email=config.scheduler_service_account or "", jwks_url=config.tasks_jwks_url
     )
 
 

@@ -100,6 +100,8 @@ class Settings(BaseModel):
     google_cloud_project: str | None = None
     handler_url: str | None = None
     tasks_service_account: str | None = None
+    sweep_url: str | None = Field(default_factory=lambda given: given.get("handler_url"))
+    scheduler_service_account: str | None = Field(default_factory=lambda given: given.get("tasks_service_account"))
     tasks_location: str | None = None
     judge0_url: str | None = None
     judge0_api_key: Annotated[str | None, Field(repr=False)] = None

@@ -21,7 +21,7 @@ from infra.admin.operations import OperationError
 from infra.admin.queues import QueueRow, rows
 
 LATEST = 50
-"""Over how many judgings the times are looked at."""
+"""Over how many judgings of each kind the times are looked at."""
 LONG_WAIT_SECONDS = 60.0
 BUSY_JUDGE = 2.0
 """So many times the programs' own time is more than batches and polls explain: the judge makes them wait."""
@@ -103,13 +103,18 @@ def gather(context: Context, submission_id: str | None, origin: str | None) -> F
 
 
 def _times(service: Service) -> Times | None:
-    latest = Query(
-        records.SUBMISSIONS,
-        (("status", "==", str(Status.COMPLETED)),),
-        order_by=(("finished_at", True),),
-        limit=LATEST,
-    )
-    done = [records.submission_of(each) for each in service.store.find(latest)]
+    done = [
+        records.submission_of(each)
+        for kind in RunType
+        for each in service.store.find(
+            Query(
+                records.SUBMISSIONS,
+                (("status", "==", str(Status.COMPLETED)), ("run_type", "==", str(kind))),
+                order_by=(("finished_at", True),),
+                limit=LATEST,
+            )
+        )
+    ]
     held = [
         (each.finished_at - each.started_at).total_seconds() for each in done if each.finished_at and each.started_at
     ]

@@ -90,6 +90,14 @@ def test_what_a_function_needs_and_lacks_is_named() -> None:
         settings.require(Settings(), "handler_url", "tasks_location")
 
 
+def test_the_sweep_is_called_as_the_handler_is_where_nothing_else_is_said() -> None:
+    handler = {"HANDLER_URL": "https://handler", "TASKS_SERVICE_ACCOUNT": "tasks@x"}
+    alike = settings.read(handler)
+    assert (alike.sweep_url, alike.scheduler_service_account) == ("https://handler", "tasks@x")
+    own = settings.read({**handler, "SWEEP_URL": "https://sweep", "SCHEDULER_SERVICE_ACCOUNT": "scheduler@x"})
+    assert (own.sweep_url, own.scheduler_service_account) == ("https://sweep", "scheduler@x")
+
+
 def test_languages_are_named_by_any_of_their_names() -> None:
     found = settings.read({"LANGUAGE_IDS": "c++=54, python3=71", "TIME_MULTIPLIERS": "py=1.5"})
     assert dict(found.language_ids) == {"cpp": 54, "python": 71}
