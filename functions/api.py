@@ -230,7 +230,7 @@ def _add_hooks(app: OpenAPI, verifier: TokenVerifier, origins: frozenset[str]) -
         origin = request.headers.get("Origin")
         if origin is not None and origin in origins:
             response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Expose-Headers"] = "ETag, Location, Retry-After, X-Request-Id"
+            response.headers["Access-Control-Expose-Headers"] = "Date, ETag, Location, Retry-After, X-Request-Id"
             if request.method == "OPTIONS":
                 response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, DELETE, OPTIONS"
                 response.headers["Access-Control-Allow-Headers"] = (

@@ -45,6 +45,9 @@ INDEXES: tuple[tuple[str, tuple[tuple[str, bool], ...]], ...] = (
     (REJUDGED, (("status", False), ("turn_at", False))),
 )
 
+DELETE_AT = "delete_at"
+"""Firestore deletes a submission within a day after this moment. Only what an archive holds is ever given one."""
+
 BREAKER_PATH = f"{CONTROL}/judge"
 VERSION_SECRET_PATH = f"{CONTROL}/versions"
 SLOTS_PATH = f"{CONTROL}/slots"
@@ -113,6 +116,7 @@ def submission_changes(before: Submission, after: Submission) -> dict[str, Any]:
 def submission_of(document: Document) -> Submission:
     record = dict(document.fields)
     del record["changed_at"]
+    record.pop(DELETE_AT, None)
     record["run_type"] = RunType(record["run_type"])
     record["status"] = Status(record["status"])
     record["verdict"] = None if record["verdict"] is None else Verdict(record["verdict"])

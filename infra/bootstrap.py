@@ -41,19 +41,16 @@ def configuration() -> Settings:
     return config
 
 
-NEEDED = {
-    "run_code": ("google_cloud_project", "tasks_location", "handler_url", "tasks_service_account", "judge0_url"),
-    "judge_submission": ("google_cloud_project", "tasks_location", "handler_url", "tasks_service_account", "judge0_url"),
-    "sweep": ("google_cloud_project", "tasks_location", "handler_url", "tasks_service_account", "judge0_url"),
-}
-"""What each function cannot do without."""
+TARGETS = ("run_code", "judge_submission", "sweep")
+NEEDED = ("google_cloud_project", "tasks_location", "handler_url", "tasks_service_account", "judge0_url")
+"""What each of them cannot do without: all three issue tickets."""
 
 
 def check(target: str) -> None:
     """End the process where the settings are wrong or ``target`` lacks one: at its start, not at a request."""
     config = configuration()
     try:
-        settings.require(config, *NEEDED.get(target, ()))
+        settings.require(config, *(NEEDED if target in TARGETS else ()))
         if target == "run_code" and (config.auth_jwks_url is None) == (config.auth_jwt_secret is None):
             raise settings.SettingsError("set one of AUTH_JWKS_URL and AUTH_JWT_SECRET")
     except settings.SettingsError as error:

@@ -61,7 +61,7 @@ def config_of(plan: Plan, entry_point: str) -> Settings:
 def test_each_function_starts_with_what_it_is_given(planned: Plan, entry_point: str) -> None:
     """Reading the settings asserts their inequalities: leases, sweeps, deadlines."""
     config = config_of(planned, entry_point)
-    settings.require(config, *bootstrap.NEEDED[entry_point], "tasks_location")
+    settings.require(config, *bootstrap.NEEDED)
     assert callable(getattr(main, planned.of(FUNCTION)[NAMES[entry_point]]["build_config"][0]["entry_point"]))
     assert planned.of(FUNCTION)[NAMES[entry_point]]["build_config"][0]["entry_point"] == entry_point
 
