@@ -477,6 +477,15 @@ def capacity(students: int, tests: int, service: float, within: float, concurren
 
 
 @cli.command()
+@click.option("--polls", type=click.IntRange(0, 10_000), default=20, show_default=True, help="Of each submission.")
+def costs(polls: int) -> None:
+    """Say what a thousand submissions cost at Google, by counted operations and the list prices of infra/admin."""
+    from infra.admin import costs
+
+    costs.show(polls)
+
+
+@cli.command()
 @click.option("--url", "given_url", help="The public function.  [default: the local stack's]")
 @click.option("--students", type=click.IntRange(1, 500), default=50, show_default=True)
 @click.option("--within", type=click.FloatRange(0), default=10.0, show_default=True, help="Seconds in which they come.")

@@ -116,11 +116,13 @@ def _sit(
         page = pages[number]
         page.read(good.question_id)
         run = page.press(good.question_id, good.language, good.source, "run", good.expected)
+        if run.submission_id is not None and run.final is None:
+            return [run]  # it will not be another thing with a Submit, and the operator waits
         submit = page.press(bad.question_id, bad.language, bad.source, "submit", bad.expected)
         return [run, submit]
 
     with _watching(play.url, local) as healths, ThreadPoolExecutor(len(seats)) as pool:
-        sent = [each for both in pool.map(sit, range(len(seats))) for each in both]
+        sent = [each for theirs in pool.map(sit, range(len(seats))) for each in theirs]
     statuses = sum((page.statuses for page in pages), Counter[int]())
     return [
         report.accepted(sent),
@@ -234,13 +236,14 @@ def _solutions(
     without = []
     paths = [f"{records.QUESTIONS}/{question_id}" for question_id in question_ids]
     for question_id, document in zip(question_ids, service.store.get(*paths), strict=True):
-        for name in document.fields["languages"] if document is not None else ():
+        named = document.fields["languages"] if document is not None else []
+        for name in named:
             needed.setdefault(name, []).append(question_id)
         try:
             submissions = operations.load_submissions(service, question_id)
         except OperationError:
             submissions = []
-        sendable = [each for each in submissions if each.language in offered]
+        sendable = [each for each in submissions if each.language in offered and each.language in (named or offered)]
         of = {"accepted": 0, "wrong_answer": 0}
         for each in sendable:
             if each.expected in of:
