@@ -270,8 +270,8 @@ def _seats(context: Context, play: Play, erased: list[Check]) -> Iterator[tuple[
     name = f"{NAME}-{secrets.token_hex(4)}"
     given = None if play.tokens is None else given_seats(play.tokens, play.students)
     lines = given or _minted(context, name, play.students)
+    _require_test_students(service, lines)
     students = sorted({each.student for each in lines})
-    _require_test_students(service, students)
     exam = Exam(name, "Preflight", tuple(question_ids), closes_at=service.clock.now() + OPEN_FOR)
     try:
         operations.create_exam(service, exam)
@@ -324,12 +324,15 @@ def given_seats(file: Path, students: int) -> list[Seat]:
     return [Seat(*row) for row in rows[:students]]
 
 
-def _require_test_students(service: Service, students: Sequence[str]) -> None:
-    """They are erased afterwards. Raises OperationError for one who has submitted something already."""
-    for student in students:
+def _require_test_students(service: Service, lines: Sequence[Seat]) -> None:
+    """They are erased afterwards. Raises OperationError for one who has more than the attempts of these lines."""
+    named = Counter(each.student for each in set(lines) if each.attempt_id)
+    for student in {each.student for each in lines}:
         held = student_data.held(service, student)
-        if any(number for collection, number in held.items() if collection != "attempts"):
-            raise OperationError(f"{student} has submissions, and test students are erased afterwards: erase it first")
+        attempts = held.pop(records.ATTEMPTS)
+        if attempts > named[student] or any(held.values()):
+            told = "has submissions" if any(held.values()) else "has attempts that are not given"
+            raise OperationError(f"{student} {told}, and test students are erased afterwards: name others")
 
 
 def _seated(service: Service, exam: Exam, lines: Sequence[Seat]) -> list[Seat]:

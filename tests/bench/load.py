@@ -256,7 +256,7 @@ def show(shape: Shape, played: Played, problems: Sequence[str]) -> None:
         "told waits miss by, median": told,
         "wrong": ", ".join(problems) or "nothing",
     }.items():
-        console.print(f"{name}: {value}", highlight=False)
+        console.print(f"{name}: {value}", highlight=False, soft_wrap=True)
 
 
 def _right(played: Played) -> int:

@@ -110,11 +110,14 @@ def test_given_test_students_sit_it_and_are_erased_but_nobody_with_work_of_their
     assert live.service().store.get(f"attempts/{ann.attempt_id}") == [None]
 
     bob.wait(bob.post("sum", "print(1)").json()["submission_id"])
-    file.write_text(f"bob,,{bob.token}\n")
-    done = live.admin("preflight", "--students", "1", "--exam", exam_id, "--tokens", str(file), check=False)
-    assert done.returncode == 1
-    assert "has submissions" in done.stderr
+    eve = live.student("eve")
+    for student, name, why in ((bob, "bob", "has submissions"), (eve, "eve", "has attempts that are not given")):
+        file.write_text(f"{name},,{student.token}\n")
+        done = live.admin("preflight", "--students", "1", "--exam", exam_id, "--tokens", str(file), check=False)
+        assert done.returncode == 1
+        assert why in done.stderr
     assert len(bob.attempt()["submissions"]) == 1
+    assert eve.attempt()["submissions"] == []
 
 
 def test_with_the_judge_gone_it_says_so_and_leaves_nothing_in_the_line() -> None:
