@@ -6,6 +6,7 @@ import csv
 import ipaddress
 import random
 import secrets
+import socket
 import ssl
 import threading
 import time
@@ -19,7 +20,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
@@ -86,7 +86,10 @@ def examine(context: Context, play: Play) -> list[Check]:
     local = not context.deployed
     ask = sitting.asker(play.url, local=local)
     health = _health(ask)
-    checks = [report.before(health), report.tls(_certificate(play.url, local), this_machine=is_this_machine(play.url))]
+    checks = [
+        report.before(health),
+        report.tls(certificate_of(play.url), this_machine=is_this_machine(play.url)),
+    ]
     checks += [report.cors(_cors(ask, origin)) for origin in play.origins]
     if health is None:
         return checks
@@ -207,20 +210,22 @@ def is_this_machine(url: str) -> bool:
         return host == "localhost"
 
 
-def _certificate(url: str, local: bool) -> Certificate | None:
-    if urlsplit(url).scheme != "https":
+def certificate_of(url: str) -> Certificate | None:
+    """What the server shows, by the certificates that this machine trusts; None for plain HTTP."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" or parts.hostname is None:
         return None
-    with requests.Session() as session:
-        session.trust_env = not local
-        try:
-            with session.get(f"{url.rstrip('/')}/health", timeout=sitting.CALL_SECONDS, stream=True) as answer:
-                connection: Any = answer.raw.connection  # there as long as the body is not read
-                until = ssl.cert_time_to_seconds(connection.sock.getpeercert()["notAfter"])
-                return Certificate(connection.sock.version(), (until - time.time()) / 86_400)
-        except requests.exceptions.SSLError:
-            return Certificate(error="its certificate is not trusted")
-        except requests.RequestException as error:
-            return Certificate(error=f"it does not answer ({type(error).__name__})")
+    try:
+        with (
+            socket.create_connection((parts.hostname, parts.port or 443), sitting.CALL_SECONDS) as plain,
+            ssl.create_default_context().wrap_socket(plain, server_hostname=parts.hostname) as secured,
+        ):
+            until = ssl.cert_time_to_seconds(str((secured.getpeercert() or {})["notAfter"]))
+            return Certificate(secured.version() or "", (until - time.time()) / 86_400)
+    except ssl.SSLError as error:
+        return Certificate(error=f"not trusted: {error.reason or error}")
+    except OSError as error:
+        return Certificate(unseen=f"no direct connection to it ({type(error).__name__})")
 
 
 # the operator's side

@@ -39,11 +39,12 @@ class Check:
 
 @dataclass(frozen=True)
 class Certificate:
-    """``days`` that it is still good for; ``error`` where it is not trusted."""
+    """``days`` that it is still good for; ``error`` where it is not trusted, ``unseen`` where it could not be had."""
 
     protocol: str = ""
     days: float = 0.0
     error: str | None = None
+    unseen: str | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,8 @@ def tls(certificate: Certificate | None, *, this_machine: bool) -> Check:
     if certificate is None:
         told = "plain http, on this machine" if this_machine else "plain http: tokens and code can be read on the way"
         return Check("TLS", None if this_machine else False, told)
+    if certificate.unseen is not None:
+        return Check("TLS", None, certificate.unseen)
     if certificate.error is not None:
         return Check("TLS", False, certificate.error)
     told = f"{certificate.protocol}, the certificate is good for {certificate.days:.0f} days"

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import ssl
+import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from infra.admin import preflight_report as report
 from infra.admin.operations import OperationError
-from infra.admin.preflight import Seat, given_seats, is_this_machine
+from infra.admin.preflight import Seat, certificate_of, given_seats, is_this_machine
 from infra.admin.preflight_report import Certificate, Check, Cors, Solutions
 from infra.admin.sitting import Look, Page, Sent
+from infra.local import processes
 
 HEALTH: dict[str, Any] = {
     "status": "healthy",
@@ -291,3 +299,58 @@ def test_a_wrong_row_of_test_students_is_named(tokens_file: Callable[[str], Path
 )
 def test_a_url_elsewhere_means_the_deployed_service(url: str, here: bool) -> None:
     assert is_this_machine(url) is here
+
+
+# the certificate
+
+
+class Healthy(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def https(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A server whose certificate is good for ten days, and that certificate, which nobody trusts of themselves."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "exam.test")])
+    here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=10))
+    signed = made.add_extension(here, critical=False).sign(key, hashes.SHA256())
+    file = tmp_path / "certificate.pem"
+    file.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    plain = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (tmp_path / "key.pem").write_bytes(key.private_bytes(*plain))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file, tmp_path / "key.pem")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Healthy)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"https://127.0.0.1:{server.server_port}", file
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_certificate_must_be_trusted_and_says_how_long_it_is_good(
+    https: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, file = https
+    found = certificate_of(url)
+    assert found is not None
+    assert "not trusted" in str(found.error)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    found = certificate_of(url)
+    assert found is not None
+    assert (found.error, found.protocol[:4]) == (None, "TLSv")
+    assert 9.9 < found.days <= 10.0
+    assert certificate_of("http://127.0.0.1") is None
+    nobody = certificate_of(f"https://127.0.0.1:{processes.free_port()}")
+    assert nobody is not None
+    assert report.tls(nobody, this_machine=False).passed is None, "a proxy may stand between"
