@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tests.bundle import PYTHONS, try_python
-from tests.conftest import missing
+from tests.bundle import PYTHONS, copy_bundle, find_python, install, serve
+from tests.conftest import ROOT, missing
 
 pytestmark = pytest.mark.stack
 
 
-def test_the_bundle_installs_and_serves_with_its_requirements_alone(firestore_address: str) -> None:
-    tried = try_python(PYTHONS[0], firestore_address)
-    if tried is None:
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The bundle, and a clean environment with its requirements alone."""
+    python = find_python(PYTHONS[0])
+    if python is None:
         missing(f"Python {PYTHONS[0]}")
-    assert tried.works, tried.told
-    assert "run_code healthy, judge_submission 401, sweep 401" in tried.told
+    bundle, environment = tmp_path_factory.mktemp("bundle"), tmp_path_factory.mktemp("environment")
+    copy_bundle(ROOT, bundle)
+    install(python, bundle, environment)
+    return bundle, environment
 
 
-def test_without_a_store_it_serves_and_says_that_it_is_unhealthy(tmp_path_factory: pytest.TempPathFactory) -> None:
-    tried = try_python(PYTHONS[0], None)
-    if tried is None:
-        missing(f"Python {PYTHONS[0]}")
-    assert tried.works, tried.told
+def test_the_bundle_serves_with_its_requirements_alone(installed: tuple[Path, Path], firestore_address: str) -> None:
+    assert serve(*installed, firestore_address) == {"run_code": "healthy", "judge_submission": "401", "sweep": "401"}
+
+
+def test_without_a_store_it_serves_and_says_that_it_is_unhealthy(installed: tuple[Path, Path]) -> None:
+    assert serve(*installed, None) == {"run_code": "unhealthy"}
