@@ -75,7 +75,7 @@ def install(python: str, bundle: Path, environment: Path) -> None:
 def serve(bundle: Path, environment: Path, firestore: str | None) -> Mapping[str, str]:
     """What each target answered; ``firestore``: the emulator's address, or None where there is no store.
 
-    Without one only `run_code` is asked, and /health says `unhealthy`, as it would deployed: the embedded store is not in
+    Without one only `run_code` is asked, and /health says `unhealthy`, as deployed: the embedded store is not in
     the bundle, and the handler reads the slots before it looks at a request. Raises DoesNotServe.
     """
     targets = TARGETS if firestore is not None else ["run_code"]
