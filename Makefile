@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test check check-terraform bench-line bench-judge bench-emulators both-ways contract-judge0 faults audit fuzz format lock clean
+.PHONY: help install run test load bundle check check-terraform bench-line bench-judge bench-emulators both-ways contract-judge0 faults audit fuzz format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -20,8 +20,19 @@ install: .venv/installed ## Create .venv and install what the project needs
 run: .venv/installed ## Start the whole service on 127.0.0.1, with sample questions (Ctrl-C ends it)
 	@$(BIN)/python -m infra.local.stack
 
-test: .venv/installed ## Run every test suite, on its own stack and free ports
+test: .venv/installed .venv-load/installed ## Run every test suite, on its own stack and free ports
 	@$(BIN)/python -m pytest
+
+load: .venv/installed .venv-load/installed ## 300 students sit an exam, by Locust, on a stack of its own (5 minutes; LOAD_URL: there)
+	@$(BIN)/python -m tests.bench.load
+
+.venv-load/installed: requirements-load.txt
+	@$(PYTHON) -m venv .venv-load
+	@.venv-load/bin/pip install --quiet --disable-pip-version-check -r requirements-load.txt
+	@touch $@
+
+bundle: .venv/installed ## What is deployed, installed and served by itself in each Python there is (2 minutes)
+	@$(BIN)/python -m tests.bundle
 
 bench-line: .venv/installed ## Measure how well the line is served: busy slots, waits, estimates (5 minutes)
 	@$(BIN)/python -m tests.bench.line
@@ -89,6 +100,7 @@ lock: ## Pin the whole dependency trees again (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate -c requirements.txt requirements-dev.in -o requirements-dev.txt
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate requirements-audit.in -o requirements-audit.txt
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate requirements-checkov.in -o requirements-checkov.txt
+	uv pip compile --universal --python-version 3.11 --no-header --no-annotate requirements-load.in -o requirements-load.txt
 
 clean: ## Remove the environment and the local state
-	rm -rf .venv .venv-audit .venv-checkov .local dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-audit .venv-checkov .venv-load .local dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
