@@ -26,7 +26,7 @@ def judge_submission(request: flask.Request) -> Response:
     from functions.machine import handle_ticket
 
     with bootstrap.following(request):
-        return handle_ticket(bootstrap.service(), bootstrap.gate(), bootstrap.handler_verifier(), request)
+        return handle_ticket(bootstrap.service(), bootstrap.gate, bootstrap.handler_verifier(), request)
 
 
 def sweep(request: flask.Request) -> Response:

@@ -24,8 +24,9 @@ FAILURES = "run_code_failures_total"
 RETRIES = "run_code_retries_total"
 BREAKER = "run_code_breaker_opened_total"
 OLDEST = "run_code_oldest_wait_seconds"
-WAITING = "run_code_waiting"
-NAMES = (WAIT, SERVICE, VERDICTS, FAILURES, RETRIES, BREAKER, OLDEST, WAITING)
+WAITING_SUBMIT = "run_code_waiting_submit"
+WAITING_RUN = "run_code_waiting_run"
+NAMES = (WAIT, SERVICE, VERDICTS, FAILURES, RETRIES, BREAKER, OLDEST, WAITING_SUBMIT, WAITING_RUN)
 
 SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 """The histograms' bounds: a judging takes seconds, a wait in an exam's last minute takes minutes."""
@@ -48,7 +49,8 @@ class LogMetrics(Collector):
         self._retries = Counter(RETRIES, "Judgings that were abandoned.", registry=made)
         self._breaker = Counter(BREAKER, "How often the judge went away.", registry=made)
         self._oldest = Gauge(OLDEST, "How long the first in line had waited at the last sweep.", registry=made)
-        self._waiting = Gauge(WAITING, "How many were in line at the last sweep.", by_kind, registry=made)
+        self._submits = Gauge(WAITING_SUBMIT, "Submits in line at the last sweep.", registry=made)
+        self._runs = Gauge(WAITING_RUN, "Runs in line at the last sweep.", registry=made)
 
     def collect(self) -> Iterator[Metric]:
         with self._lock:
@@ -79,8 +81,8 @@ class LogMetrics(Collector):
             case "breaker_opened":
                 self._breaker.inc()
             case "swept":
-                self._waiting.labels("submit").set(told["waiting_submit"])
-                self._waiting.labels("run").set(told["waiting_run"])
+                self._submits.set(told["waiting_submit"])
+                self._runs.set(told["waiting_run"])
                 self._oldest.set(told["oldest_wait_seconds"])
 
 

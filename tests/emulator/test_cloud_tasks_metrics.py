@@ -104,8 +104,8 @@ def test_failures_retries_and_the_breaker_are_counted_and_the_last_sweep_says_wh
         ("run_code_failures_total",): 1,
         ("run_code_retries_total",): 2,
         ("run_code_breaker_opened_total",): 1,
-        ("run_code_waiting", "submit"): 2,
-        ("run_code_waiting", "run"): 1,
+        ("run_code_waiting_submit",): 2,
+        ("run_code_waiting_run",): 1,
         ("run_code_oldest_wait_seconds",): 3.5,
     }
 

@@ -123,7 +123,7 @@ def test_prometheus_reads_what_happened(traced: LiveStack, submission_id: str) -
     assert found["run_code_wait_seconds_count", "submit"] == 1
     assert found["run_code_service_seconds_count", "python", "submit"] == 1
     assert found["run_code_service_seconds_sum", "python", "submit"] > 0
-    assert found["run_code_waiting", "submit"] == found["run_code_oldest_wait_seconds",] == 0
+    assert found["run_code_waiting_submit",] == found["run_code_oldest_wait_seconds",] == 0
     assert found["run_code_failures_total",] == 0
     assert found["cloud_tasks_queue_depth", "submit"] == 0
     assert found["cloud_tasks_attempts_total", "submit", "200"] >= 1

@@ -23,7 +23,9 @@ from functions.domain.submission import RunType
 from functions.rejudging import CHOICES
 from functions.staff_models import SubmissionsQuery
 from infra import bootstrap, settings
+from infra.local import log_metrics
 from infra.settings import Settings
+from tests.bundle import bundle_files
 from tests.conftest import ROOT
 from tests.terraform.conftest import TERRAFORM, Plan
 
@@ -238,13 +240,7 @@ def test_buckets_are_private_and_forgive(planned: Plan) -> None:
 
 
 def test_the_bundle_is_what_gcloudignore_leaves(planned: Plan) -> None:
-    tracked = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(tracked, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    ignored = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--ignored", "--exclude-from=.gcloudignore"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout.splitlines()  # fmt: skip
-    left = {name for name in set(listed) - set(ignored) if (ROOT / name).is_file()}
+    left = set(map(str, bundle_files(ROOT)))
     assert {source["filename"] for source in planned.read("archive_file")["source"]} == left
     assert {"main.py", "requirements.txt", "functions/api.py", "infra/bootstrap.py"} <= left
 
@@ -330,10 +326,7 @@ def test_the_machine_is_reached_by_the_functions_alone(with_machine: Plan) -> No
 # What is watched
 
 
-METRICS = {
-    "wait_seconds", "service_seconds", "verdicts", "failures", "retries", "breaker_opened", "oldest_wait_seconds",
-    "waiting_submit", "waiting_run",
-}  # fmt: skip
+METRICS = {name.removeprefix("run_code_").removesuffix("_total") for name in log_metrics.NAMES}
 
 
 def test_metrics_are_the_ones_that_the_local_stack_serves_too(planned: Plan) -> None:

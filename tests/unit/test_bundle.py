@@ -19,6 +19,7 @@ ADAPTERS = {
     "object_store",
     "settings",
     "tokens",
+    "traces",
 }
 
 

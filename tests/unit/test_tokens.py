@@ -24,7 +24,7 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from functions.ports import Caller, InvalidToken, Unavailable
 from infra import bootstrap, settings
 from infra.local import processes
-from infra.tokens import FIREBASE_KEYS, JWTVerifier, ServiceAccountVerifier
+from infra.tokens import FIREBASE_KEYS, PAUSE_SECONDS, JWTVerifier, ServiceAccountVerifier
 
 SECRET = "s" * 48
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -411,9 +411,10 @@ def test_none_of_five_thousand_tampered_tokens_is_accepted(published: Published)
             with pytest.raises(InvalidToken):
                 each.verify(token)
 
+    begun = time.monotonic()
     refused()
     assert tried >= 5_000
-    assert published.asked <= 3
+    assert published.asked <= 2 + (time.monotonic() - begun) / PAUSE_SECONDS
 
 
 def test_only_our_service_account_may_call_the_handler(jwks_url: str) -> None:
