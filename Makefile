@@ -47,7 +47,8 @@ screenshots: .venv/installed page ## Take the README's pictures of the page agai
 
 test: .venv/installed .venv-load/installed page ## Run every test suite, on its own stack and free ports
 	@if $(NODE_IS_THERE); then npm --prefix frontend test --silent && $(MAKE) --no-print-directory frontend/dist-gallery/index.json; fi
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --ignore tests/faults
+	@$(BIN)/python -m pytest tests/faults  # by themselves: their leases of 2 s leave a busy machine no room
 
 load: .venv/installed .venv-load/installed ## 300 students sit an exam, by Locust, on a stack of its own (5 minutes; LOAD_URL: there)
 	@$(BIN)/python -m tests.bench.load
