@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test check check-terraform bench-line bench-judge bench-adaptive bench-emulators both-ways contract-judge0 faults audit fuzz format lock clean
+.PHONY: help install run page gallery screenshots test load bundle check check-page check-terraform bench-line bench-judge bench-adaptive bench-emulators both-ways contract-judge0 faults audit fuzz format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -17,11 +17,49 @@ install: .venv/installed ## Create .venv and install what the project needs
 	@$(BIN)/pip install --quiet --progress-bar on --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-run: .venv/installed ## Start the whole service on 127.0.0.1, with sample questions (Ctrl-C ends it)
+run: .venv/installed page ## Start the whole service and the exam page on 127.0.0.1, with sample questions (Ctrl-C ends it)
 	@$(BIN)/python -m infra.local.stack
 
-test: .venv/installed ## Run every test suite, on its own stack and free ports
-	@$(BIN)/python -m pytest
+# Node 20.19 is what the page's tools ask for; without it everything else works.
+NODE_IS_THERE = node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null
+FRONTEND := $(shell find frontend/src frontend/staff frontend/*.html frontend/*.ts frontend/package.json -type f 2>/dev/null)
+
+page: ## Build the exam page into frontend/dist
+	@if $(NODE_IS_THERE); then $(MAKE) --no-print-directory frontend/dist/index.html; \
+	else echo "the exam page is not built, for it needs Node 20.19 or newer"; fi
+
+frontend/node_modules/installed: frontend/package-lock.json
+	@echo "installing the page's tools (once; this takes a minute)"
+	@npm --prefix frontend ci --no-fund --no-audit --loglevel=error
+	@touch $@
+
+frontend/dist/index.html: frontend/node_modules/installed $(FRONTEND)
+	@npm --prefix frontend run --silent build -- --logLevel warn
+
+gallery: frontend/node_modules/installed ## Show every component in every state, on http://127.0.0.1:6006
+	@npm --prefix frontend run --silent gallery
+
+frontend/dist-gallery/index.json: frontend/node_modules/installed $(FRONTEND) $(wildcard frontend/gallery/* frontend/.storybook/*)
+	@npm --prefix frontend run --silent build:gallery
+
+screenshots: .venv/installed page ## Take the README's pictures of the page again
+	@SCREENSHOTS=1 $(BIN)/python -m pytest tests/browser
+
+test: .venv/installed .venv-load/installed page ## Run every test suite, on its own stack and free ports
+	@if $(NODE_IS_THERE); then npm --prefix frontend test --silent && $(MAKE) --no-print-directory frontend/dist-gallery/index.json; fi
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --ignore tests/faults
+	@$(BIN)/python -m pytest tests/faults  # by themselves: their leases of 2 s leave a busy machine no room
+
+load: .venv/installed .venv-load/installed ## 300 students sit an exam, by Locust, on a stack of its own (5 minutes; LOAD_URL: there)
+	@$(BIN)/python -m tests.bench.load
+
+.venv-load/installed: requirements-load.txt
+	@$(PYTHON) -m venv .venv-load
+	@.venv-load/bin/pip install --quiet --disable-pip-version-check -r requirements-load.txt
+	@touch $@
+
+bundle: .venv/installed ## What is deployed, installed and served by itself in each Python there is (2 minutes)
+	@$(BIN)/python -m tests.bundle
 
 bench-line: .venv/installed ## Measure how well the line is served: busy slots, waits, estimates (5 minutes)
 	@$(BIN)/python -m tests.bench.line
@@ -45,29 +83,43 @@ both-ways: .venv/installed ## Judge every sample submission compiled once and wi
 faults: .venv/installed ## Break things on purpose, in full (10 minutes; `make test` plays a short form)
 	@FAULTS_FULL=1 $(BIN)/python -m pytest -m "long or not long" -s tests/faults
 
-check: .venv/installed check-terraform ## Lint, types, import rules, Terraform
+check: .venv/installed check-terraform check-page ## Lint, types, import rules, Terraform, the page
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+check-page:
+	@if $(NODE_IS_THERE); then $(MAKE) --no-print-directory frontend/node_modules/installed && npm --prefix frontend run --silent check; \
+	else echo "the page: not checked, for it needs Node 20.19 or newer"; fi
+
 # Validation needs the provider's schema: from the registry, or from the command in TERRAFORM_CHECK.
 check-terraform:
-	@if [ -n "$$TERRAFORM_CHECK" ]; then $$TERRAFORM_CHECK -var project=example terraform; \
+	@if [ -n "$$TERRAFORM_CHECK" ]; then \
+	  $$TERRAFORM_CHECK --test -var project=example -var alert_email=staff@example.org -var vm_size=small \
+	    -var 'auth={jwks_url="https://keys.example.org"}' -var "repository=$$PWD" terraform; \
 	elif ! command -v terraform >/dev/null; then echo "terraform: not checked, for terraform is not installed"; \
-	else terraform -chdir=terraform fmt -check && \
-	  if terraform -chdir=terraform init -backend=false -input=false >/dev/null 2>&1; then terraform -chdir=terraform validate; \
+	else terraform -chdir=terraform fmt -check -recursive && \
+	  if terraform -chdir=terraform init -backend=false -input=false >/dev/null 2>&1; then \
+	    terraform -chdir=terraform validate && terraform -chdir=terraform test; \
 	  else echo "terraform: only its format was checked, for the registry does not answer"; fi; fi
 
-audit: .venv-audit/installed ## Look for weaknesses in the code and in what it depends on; writes dist/sbom.json
+audit: .venv-audit/installed .venv-checkov/installed ## Look for weaknesses in the code and in what it depends on; writes dist/sbom.json
 	@.venv-audit/bin/bandit --quiet --configfile pyproject.toml --recursive main.py functions infra
 	@.venv-audit/bin/python .ci/audit_dependencies.py
+	@.venv-checkov/bin/checkov --directory terraform --framework terraform --skip-download --quiet --compact
 	@mkdir -p dist
 	@PYTHONWARNINGS=ignore .venv-audit/bin/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --output-reproducible --of JSON -o dist/sbom.json
 
 .venv-audit/installed: requirements-audit.txt
 	@$(PYTHON) -m venv .venv-audit
 	@.venv-audit/bin/pip install --quiet --disable-pip-version-check -r requirements-audit.txt
+	@touch $@
+
+# --no-compile: most of it is never imported
+.venv-checkov/installed: requirements-checkov.txt
+	@$(PYTHON) -m venv .venv-checkov
+	@.venv-checkov/bin/pip install --quiet --no-compile --disable-pip-version-check -r requirements-checkov.txt
 	@touch $@
 
 fuzz: .venv/installed ## Send 10,000 requests made from the API's own document, and everything hostile (10 minutes)
@@ -81,6 +133,9 @@ lock: ## Pin the whole dependency trees again (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --generate-hashes requirements.in -o requirements.txt
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate -c requirements.txt requirements-dev.in -o requirements-dev.txt
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate requirements-audit.in -o requirements-audit.txt
+	uv pip compile --universal --python-version 3.11 --no-header --no-annotate requirements-checkov.in -o requirements-checkov.txt
+	uv pip compile --universal --python-version 3.11 --no-header --no-annotate requirements-load.in -o requirements-load.txt
 
 clean: ## Remove the environment and the local state
-	rm -rf .venv .venv-audit .local dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-audit .venv-checkov .venv-load .local dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf frontend/node_modules frontend/dist frontend/dist-gallery frontend/package

@@ -17,18 +17,21 @@ if TARGET == "run_code" and flask.has_app_context():
 
 def run_code(request: flask.Request) -> Response:
     """The public function: every path and method of the wire contract."""
-    return flask.Response.from_app(bootstrap.public_app(), request.environ)
+    with bootstrap.following(request):
+        return flask.Response.from_app(bootstrap.public_app(), request.environ)
 
 
 def judge_submission(request: flask.Request) -> Response:
     """The handler: Cloud Tasks delivers tickets here, and each makes one visit to its queue's line."""
     from functions.machine import handle_ticket
 
-    return handle_ticket(bootstrap.service(), bootstrap.gate(), bootstrap.machine_verifier(), request)
+    with bootstrap.following(request):
+        return handle_ticket(bootstrap.service(), bootstrap.gate, bootstrap.handler_verifier(), request)
 
 
 def sweep(request: flask.Request) -> Response:
     """Cloud Scheduler calls this every SWEEP_INTERVAL."""
     from functions.machine import handle_sweep
 
-    return handle_sweep(bootstrap.service(), bootstrap.machine_verifier(), request)
+    with bootstrap.following(request):
+        return handle_sweep(bootstrap.service(), bootstrap.sweep_verifier(), request)

@@ -21,7 +21,7 @@ from functions.answers import BEARER, json_answer, problem, problems, wrong_fiel
 from functions.body import StrictJSON, require_json
 from functions.domain.submission import Status
 from functions.errors import Refusal, not_found
-from functions.logs import log
+from functions.logs import log, mark, unmark
 from functions.ports import Conflict, InvalidToken, TokenVerifier, Unavailable
 from functions.receipts import receipt_for
 from functions.service import Service
@@ -204,6 +204,7 @@ def _add_hooks(app: OpenAPI, verifier: TokenVerifier, origins: frozenset[str]) -
     def before() -> Response | None:
         given = request.headers.get("X-Request-Id", "")
         g.request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        mark(g.request_id)
         if request.method == "OPTIONS" or request.url_rule is None:
             return None
         access = ACCESS.get(request.endpoint or "")
@@ -229,7 +230,7 @@ def _add_hooks(app: OpenAPI, verifier: TokenVerifier, origins: frozenset[str]) -
         origin = request.headers.get("Origin")
         if origin is not None and origin in origins:
             response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Expose-Headers"] = "ETag, Location, Retry-After, X-Request-Id"
+            response.headers["Access-Control-Expose-Headers"] = "Date, ETag, Location, Retry-After, X-Request-Id"
             if request.method == "OPTIONS":
                 response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, DELETE, OPTIONS"
                 response.headers["Access-Control-Allow-Headers"] = (
@@ -242,6 +243,7 @@ def _add_hooks(app: OpenAPI, verifier: TokenVerifier, origins: frozenset[str]) -
 
     app.before_request(before)
     app.after_request(after)
+    app.teardown_request(lambda _: unmark())
 
 
 def _add_errors(app: OpenAPI) -> None:
@@ -266,7 +268,7 @@ def _add_errors(app: OpenAPI) -> None:
         return answer
 
     def unexpected(error: Exception) -> Response:
-        log("error", "unexpected", "A request failed through a fault of ours.", error=error, request_id=g.request_id)
+        log("error", "unexpected", "A request failed through a fault of ours.", error=error)
         return problem(500, "This is a fault of ours; it was recorded.")
 
     app.register_error_handler(Refusal, refused)

@@ -177,7 +177,8 @@ def _taking(service: Service, slot: Slot, version: object, waiting: Waiting) -> 
         Update(records.slot_path(slot.number), records.lease_fields(taken), version),
         Update(submission_path, records.submission_changes(submission, started), document.version),
     ]
-    return Lease(service, taken, None, started, begun, slot.judge, host.judge), writes
+    queued_at = document.fields["changed_at"]
+    return Lease(service, taken, None, started, begun, queued_at, slot.judge, host.judge), writes
 
 
 def _commit_taking(service: Service, lease: Lease, writes: list[Write]) -> object:
@@ -217,9 +218,17 @@ def abandoning(service: Service, submission: Submission, version: object) -> tup
 
 def after_abandoned(service: Service, submission: Submission) -> None:
     """Tell of it, and give it a ticket: the one it came with may be used up."""
-    log("warning", "judging_abandoned", "A judging was abandoned.", submission, judgings=submission.judgings)
+    action = "rejudging_abandoned" if submission.is_copy else "judging_abandoned"
+    log("warning", action, "A judging was abandoned.", submission, judgings=submission.judgings)
     if submission.status is Status.QUEUED:
         tickets.issue(service, submission.queue, submission.submission_id)
+    else:
+        tell_failed(submission)
+
+
+def tell_failed(submission: Submission) -> None:
+    level, action = ("warning", "rejudging_failed") if submission.is_copy else ("error", "submission_failed")
+    log(level, action, "A submission could not be judged.", submission, judgings=submission.judgings)
 
 
 def close(service: Service, lease: Lease, after: Submission, *, go_on: bool) -> Lease | None:

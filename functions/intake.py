@@ -24,6 +24,7 @@ from functions.domain.line import turn
 from functions.domain.submission import RunType, Status, Submission, submission_id
 from functions.errors import Refusal, not_found, wrong_field
 from functions.judges import offered
+from functions.logs import log
 from functions.models import MAX_STDIN_BYTES
 from functions.ports import Caller, Conflict, Create, Document, Language, Unavailable, Update, Write
 from functions.questions import head
@@ -72,6 +73,8 @@ def submit(service: Service, caller: Caller, request: Request, key: str | None) 
             if service.clock.monotonic() >= until:
                 raise Unavailable("this attempt's requests come faster than they can be recorded")
             service.clock.sleep(service.rng.uniform(0.0, 0.05))
+    if intake.created:
+        log("info", "accepted", "A submission was accepted.", intake.submission)
     if intake.submission.status is Status.QUEUED:
         # Accepted is kept: should the queue refuse, the document is there, and the sweep issues what is missing.
         tickets.issue(service, intake.submission.run_type, intake.submission.submission_id, named=True)
@@ -109,7 +112,10 @@ def _try(service: Service, caller: Caller, request: Request, identifier: str, *,
         raise not_found("question in this exam")
     _check(service, request, attempt, question.fields, now)
 
-    submission = _new_submission(caller, request, identifier, exam, question.fields, now)
+    submission = replace(
+        _new_submission(caller, request, identifier, exam, question.fields, now),
+        traceparent=service.tracer.traceparent(),
+    )
     writes = _with_turn(service, attempt, attempt_document, submission)
     try:
         service.store.commit(*writes)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TypeVar
 
 from functions import records
@@ -30,7 +31,8 @@ class LeaseLost(Exception):
 class Lease:
     """A held slot with the submission that it judges, and the judge to do it, to the end of this judging.
 
-    ``begun``: monotonic second before the write that took it.
+    ``begun``: monotonic second before the write that took it. ``queued_at``: when the submission last came into the
+    line, by the store's clock.
     """
 
     service: Service
@@ -38,6 +40,7 @@ class Lease:
     version: object
     submission: Submission
     begun: float
+    queued_at: datetime
     judge_name: str
     judge: Judge
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 from flask import Request, Response
@@ -31,8 +32,11 @@ STATUS_OF_END = {
 }
 
 
-def handle_ticket(service: Service, gate: Gate, verifier: TokenVerifier, request: Request) -> Response:
-    """200 judged at least one or the line is empty; 409 no slot within the wait; 503 the judge or the store is away."""
+def handle_ticket(service: Service, gate: Callable[[], Gate], verifier: TokenVerifier, request: Request) -> Response:
+    """200 judged at least one or the line is empty; 409 no slot within the wait; 503 the judge or the store is away.
+
+    ``gate`` is asked for only once the caller is known: the first asking makes the slots.
+    """
     refusal = _refuse(verifier, request)
     if refusal is not None:
         return refusal
@@ -43,7 +47,7 @@ def handle_ticket(service: Service, gate: Gate, verifier: TokenVerifier, request
         log("error", "ticket_unreadable", "A ticket could not be read.")
         return _answer(HTTPStatus.OK, "unreadable ticket")
     try:
-        end = visit(service, gate, ticket.queue)
+        end = visit(service, gate(), ticket.queue)
     except Unavailable as error:
         log("error", "visit_interrupted", "The store did not answer during a visit.", error=error)
         return _answer(HTTPStatus.SERVICE_UNAVAILABLE, "store away")

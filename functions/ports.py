@@ -11,6 +11,7 @@ The errors that a port may raise:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -18,6 +19,7 @@ from typing import Any, Literal, Protocol
 
 from functions.domain.question import Limits
 from functions.domain.submission import RunType
+from functions.domain.trace import Trace
 from functions.domain.verdict import Execution
 
 Fields = Mapping[str, Any]
@@ -140,10 +142,10 @@ class DocumentStore(Protocol):
 class TicketQueue(Protocol):
     """The two queues, ``submit`` and ``run``. A ticket makes one visit to its queue's line happen, at least once."""
 
-    def enqueue(self, queue: RunType, submission_id: str, *, named: bool) -> None:
+    def enqueue(self, queue: RunType, submission_id: str, *, named: bool, traceparent: str | None = None) -> None:
         """Add a ticket. A named one bears the submission's id: enqueueing it again changes nothing for a day.
 
-        Raises Unavailable.
+        ``traceparent`` comes with its delivery, as W3C's header. Raises Unavailable.
         """
 
     def is_paused(self, queue: RunType) -> bool:
@@ -263,6 +265,26 @@ class Clock(Protocol):
         """Seconds that only go forward: what leases and budgets are measured with."""
 
     def sleep(self, seconds: float) -> None: ...
+
+
+class Tracer(Protocol):
+    """Which trace belongs to what is done now, in this thread. Nothing of it ever raises, or waits for the outside."""
+
+    def request(self, name: str, brought: Trace | None, *, followed: bool) -> AbstractContextManager[None]:
+        """Around one request, which goes on with the trace that it ``brought``, if any.
+
+        Only where it is ``followed`` are it and what is done within it told as spans.
+        """
+
+    def span(self, name: str, *, link: str | None = None, **facts: str | int) -> AbstractContextManager[None]:
+        """Around one step of a request that is followed; elsewhere it does nothing.
+
+        ``facts`` are ids and numbers, never what a student wrote. ``link`` is the traceparent of something that it
+        belongs to as well; left out where that is of the same trace.
+        """
+
+    def traceparent(self) -> str | None:
+        """Of what is done now, as W3C's header carries it; None where no trace is known."""
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,8 @@ INDEXES: tuple[tuple[str, tuple[tuple[str, bool], ...]], ...] = (
     (REJUDGED, (("status", False), ("language", False), ("turn_at", False))),
 )
 
+DELETE_AT = "delete_at"
+"""Firestore deletes a submission within a day after this moment. Only what an archive holds is ever given one."""
 VERSION_SECRET_PATH = f"{CONTROL}/versions"
 SLOTS_PATH = f"{CONTROL}/slots"
 MOST_VALUES = 30
@@ -97,8 +99,8 @@ def breaker_path(judge: str) -> str:
     return f"{CONTROL}/judge" if judge == ONLY_JUDGE else f"{CONTROL}/judge@{judge}"
 
 
-SELDOM = ("rejudging_id", "before")
-"""Fields that most submissions do not have."""
+OPTIONAL = ("rejudging_id", "before", "traceparent")
+"""Fields that a document has only where there is something to say."""
 
 
 def submission_fields(submission: Submission) -> dict[str, Any]:
@@ -114,7 +116,7 @@ def _submission_content(submission: Submission) -> dict[str, Any]:
     ]
     if submission.before is not None:
         record["before"] = asdict(submission.before)
-    return {key: _plain(value) for key, value in record.items() if value is not None or key not in SELDOM}
+    return {key: _plain(value) for key, value in record.items() if value is not None or key not in OPTIONAL}
 
 
 def submission_changes(before: Submission, after: Submission) -> dict[str, Any]:
@@ -132,6 +134,7 @@ def submission_changes(before: Submission, after: Submission) -> dict[str, Any]:
 def submission_of(document: Document) -> Submission:
     record = dict(document.fields)
     del record["changed_at"]
+    record.pop(DELETE_AT, None)
     record["run_type"] = RunType(record["run_type"])
     record["status"] = Status(record["status"])
     record["verdict"] = None if record["verdict"] is None else Verdict(record["verdict"])

@@ -13,8 +13,9 @@ from functools import cached_property
 
 from functions.data_cache import DataCache
 from functions.domain.concurrency import Bounds, Seen
-from functions.ports import Clock, DocumentStore, Host, ObjectStore, TicketQueue
+from functions.ports import Clock, DocumentStore, Host, ObjectStore, TicketQueue, Tracer
 from functions.standing import Standing
+from functions.traces import Untraced
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ class Service:
     draining: Draining
     objects: ObjectStore | None = None
     """None: there is none. Then no question has data in it, and no output is kept beyond what a document holds."""
+    tracer: Tracer = field(default_factory=Untraced)
     rng: random.Random = field(default_factory=random.Random)
     lock: threading.Lock = field(default_factory=threading.Lock)
     """Guards ``kept`` and ``claiming``; never held across a call to the outside."""

@@ -9,7 +9,7 @@ from functions import breaker, records
 from functions.claims import abandoning, after_abandoned
 from functions.domain.breaker import State
 from functions.domain.line import Slot
-from functions.domain.submission import Status, Submission
+from functions.domain.submission import RunType, Status, Submission
 from functions.judges import best
 from functions.logs import log
 from functions.ports import Condition, Conflict, Query, Update
@@ -22,12 +22,17 @@ MOST_ORPHANS = 50
 
 @dataclass(frozen=True)
 class Findings:
-    """What one run found: abandoned submissions put back in line, those that `failed` of it, tickets issued."""
+    """What one run found: abandoned submissions put back in line, those that `failed` of it, tickets issued; then how
+    many wait, and how long the first in line has waited since it was sent.
+    """
 
     put_back: int
     failed: int
     tickets: int
     judge: State
+    waiting_submit: int
+    waiting_run: int
+    oldest_wait_seconds: float
 
 
 def sweep(service: Service) -> Findings:
@@ -37,14 +42,26 @@ def sweep(service: Service) -> Findings:
     freed = [_free_expired(service, slot, versions[records.slot_path(slot.number)]) for slot in slots]
     abandoned = [each.status for each in (*freed, *_put_back_orphans(service, slots)) if each is not None]
     answers = breaker.any_answers(service)
+    issued = breaker.top_up(service) if answers else 0
+    waiting = {kind: service.store.count(Query(records.SUBMISSIONS, records.queued(kind))) for kind in RunType}
     findings = Findings(
         put_back=abandoned.count(Status.QUEUED),
         failed=abandoned.count(Status.FAILED),
-        tickets=breaker.top_up(service) if answers else 0,
+        tickets=issued,
         judge=best(service).state,
+        waiting_submit=waiting[RunType.SUBMIT],
+        waiting_run=waiting[RunType.RUN],
+        oldest_wait_seconds=max(_oldest_wait(service, kind) if waiting[kind] else 0.0 for kind in RunType),
     )
     log("info", "swept", "The sweep ran.", **asdict(findings))
     return findings
+
+
+def _oldest_wait(service: Service, kind: RunType) -> float:
+    """Seconds since the first in line was sent."""
+    found = service.store.find(records.line(kind, 1, select=("created_at",)))
+    now = service.clock.now()
+    return max((round(max(0.0, (now - each.fields["created_at"]).total_seconds()), 1) for each in found), default=0.0)
 
 
 def _free_expired(service: Service, slot: Slot, version: object) -> Submission | None:

@@ -18,7 +18,8 @@ def issue(service: Service, kind: RunType, submission_id: str, *, named: bool = 
     Only the first ticket of a submission is named, for a used name is blocked for a day.
     """
     try:
-        service.tickets.enqueue(kind, submission_id, named=named)
+        with service.tracer.span("enqueue", queue=str(kind), submission_id=submission_id):
+            service.tickets.enqueue(kind, submission_id, named=named, traceparent=service.tracer.traceparent())
     except Unavailable as error:
         log("warning", "ticket_refused", "A ticket could not be issued.", submission_id=submission_id, error=error)
         return False

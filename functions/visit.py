@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from enum import Enum
 
 from functions import breaker, records, tickets
 from functions.asking import JudgeAway, Stopped
-from functions.claims import after_abandoned, claim, close, look
+from functions.claims import after_abandoned, claim, close, look, tell_failed
 from functions.domain import retry
 from functions.domain.breaker import State
 from functions.domain.submission import RunType, Status, Submission
@@ -64,7 +65,7 @@ def _serve(service: Service, gate: Gate, kind: RunType, served: list[Submission]
         lease: Lease | None = taken
         while lease is not None:
             try:
-                after = _judge(service, lease)
+                after = _traced(service, lease)
             except LeaseLost:
                 log("warning", "lease_lost", "The slot is somebody else's; nothing was written.", lease.submission)
                 break
@@ -90,7 +91,7 @@ def _serve(service: Service, gate: Gate, kind: RunType, served: list[Submission]
             if away:
                 tickets.issue(service, kind, after.submission_id)
                 return End.JUDGED
-            _tell(service, after, lease.judge_name)
+            _tell(service, after, lease)
             served.append(after)
             lease = following
     return End.JUDGED
@@ -137,6 +138,14 @@ def _wait_for_slot(service: Service, gate: Gate, kind: RunType, begun: float, *,
         gate.wait(kind, left)
 
 
+def _traced(service: Service, lease: Lease) -> Submission:
+    """``_judge`` as a span. Its parent is the visit, whose ticket may be another submission's: so it has a link."""
+    submission = lease.submission
+    facts = {"submission_id": submission.submission_id, "run_type": str(submission.run_type)}
+    with service.tracer.span("judging", link=submission.traceparent, **facts):
+        return _judge(service, lease)
+
+
 def _judge(service: Service, lease: Lease) -> Submission:
     """The submission as it is to be written: completed, failed, or waiting again. Raises LeaseLost.
 
@@ -174,19 +183,38 @@ def _again(service: Service, lease: Lease, reason: str) -> Submission:
     return retry.abandoned(lease.submission, service.clock.now(), service.rules.max_judgings, reason)
 
 
-def _tell(service: Service, after: Submission, judge: str) -> None:
+def _tell(service: Service, after: Submission, lease: Lease) -> None:
     if after.status is Status.COMPLETED:
-        log(
-            "info",
-            "judged",
-            "A submission was judged.",
-            after,
-            verdict=str(after.verdict),
-            judgings=after.judgings,
-            judge=judge,
-        )
+        _tell_judged(after, lease)
     elif after.status is Status.FAILED:
-        level, action = ("warning", "rejudging_failed") if after.is_copy else ("error", "submission_failed")
-        log(level, action, "A submission could not be judged.", after, judgings=after.judgings)
+        tell_failed(after)
     else:
         after_abandoned(service, after)
+
+
+def _tell_judged(after: Submission, lease: Lease) -> None:
+    """The metrics of waits, service times and verdicts are made of this line, so a rejudging's copy has another action.
+
+    ``wait_seconds``: from when it last came into the line (sent, requeued, or put back by an interrupted judging) to
+    when its slot was taken. ``service_seconds``: from then until its result was there to be written.
+    """
+    started_at, finished_at = after.started_at, after.finished_at
+    assert started_at is not None
+    assert finished_at is not None
+    log(
+        "info",
+        "rejudged" if after.is_copy else "judged",
+        "A submission was judged.",
+        after,
+        verdict=str(after.verdict),
+        language=after.language,
+        judgings=after.judgings,
+        judge=lease.judge_name,
+        wait_seconds=_seconds(lease.queued_at, started_at),
+        service_seconds=_seconds(started_at, finished_at),
+    )
+
+
+def _seconds(begin: datetime, end: datetime) -> float:
+    """Clocks differ a little: never less than none."""
+    return round(max(0.0, (end - begin).total_seconds()), 3)

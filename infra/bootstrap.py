@@ -6,20 +6,23 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from functions.domain.submission import RunType
+from functions.domain.trace import of_cloud, of_traceparent
 from functions.domain.verdict import Execution
-from functions.ports import DocumentStore, Host, Judge, Language, ObjectStore, Program, TicketQueue
+from functions.ports import DocumentStore, Host, Judge, Language, ObjectStore, Program, TicketQueue, Tracer
 from functions.service import Draining, Service
+from functions.traces import Untraced
 from infra import logs, settings
 from infra.clock import SystemClock
 from infra.settings import Settings
 from infra.tokens import JWTVerifier, ServiceAccountVerifier
 
 if TYPE_CHECKING:
-    from flask import Flask
+    from flask import Flask, Request
 
     from functions.gate import Gate
     from infra.cloud_tasks import CloudTasksTicketQueue
@@ -30,19 +33,17 @@ VERSION = "0.1.0"
 @cache
 def configuration() -> Settings:
     """The settings of this process. What is wrong is told in one line each, and the process ends."""
-    logs.configure()
     try:
-        return settings.read(os.environ)
+        config = settings.read(os.environ)
     except settings.SettingsError as error:
         sys.exit(f"run-code cannot start:\n{error}")
+    logs.configure(config.google_cloud_project, lambda: tracer().traceparent())
+    return config
 
 
-NEEDED = {
-    "run_code": ("google_cloud_project", "tasks_location", "handler_url", "tasks_service_account", "judge0_url"),
-    "judge_submission": ("google_cloud_project", "handler_url", "tasks_service_account", "judge0_url"),
-    "sweep": ("google_cloud_project", "tasks_location", "handler_url", "tasks_service_account", "judge0_url"),
-}
-"""What each function cannot do without."""
+TARGETS = ("run_code", "judge_submission", "sweep")
+NEEDED = ("google_cloud_project", "tasks_location", "handler_url", "tasks_service_account", "judge0_url")
+"""What each of them cannot do without: all three issue tickets."""
 
 
 def check(target: str) -> None:
@@ -50,7 +51,8 @@ def check(target: str) -> None:
     config = configuration()
     try:
         found = config.judge0_discovery is not None
-        settings.require(config, *(n for n in NEEDED.get(target, ()) if not (found and n == "judge0_url")))
+        needed = NEEDED if target in TARGETS else ()
+        settings.require(config, *(name for name in needed if not (found and name == "judge0_url")))
         if target == "run_code" and (config.auth_jwks_url is None) == (config.auth_jwt_secret is None):
             raise settings.SettingsError("set one of AUTH_JWKS_URL and AUTH_JWT_SECRET")
     except settings.SettingsError as error:
@@ -98,13 +100,13 @@ def judge(config: Settings, url: str, token: str | None = None) -> Judge:
     return Judge0Judge(url, headers, config.judge_timeout, config.language_ids)
 
 
-def judges(config: Settings) -> Callable[[], Mapping[str, Host]]:
+def judges(config: Settings, tracer: Tracer) -> Callable[[], Mapping[str, Host]]:
     """Those that JUDGE0_URL names, and those that JUDGE0_DISCOVERY finds."""
     given = config.given_judges()
     tokens = config.judge_tokens()
 
     def lazy(name: str, url: str) -> Judge:
-        return _LazyJudge(partial(judge, config, url, tokens.get(name, tokens.get(settings.FOUND))))
+        return _LazyJudge(partial(judge, config, url, tokens.get(name, tokens.get(settings.FOUND))), tracer)
 
     hosts = {name: Host(lazy(name, each.url), each.slots) for name, each in given.items()}
     found = config.discovered()
@@ -113,6 +115,33 @@ def judges(config: Settings) -> Callable[[], Mapping[str, Host]]:
     from infra.discovery import FoundJudges
 
     return FoundJudges(hosts, found.name, found.port, found.slots, lazy)
+
+
+@cache
+def tracer() -> Tracer:
+    """This process's. OpenTelemetry is not imported where TRACES is off."""
+    config = configuration()
+    if config.traces == "off":
+        return Untraced()
+    from infra import traces
+
+    processor = traces.to_google() if config.traces == "google" else traces.to_console()
+    return traces.OpenTelemetryTracer(processor, function=_function(), project=config.google_cloud_project or "")
+
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+def following(request: Request) -> AbstractContextManager[None]:
+    """Around a request. One that changes nothing is not followed: most are polls, and nothing comes of them."""
+    headers = request.headers
+    brought = of_traceparent(headers.get("traceparent", "")) or of_cloud(headers.get("X-Cloud-Trace-Context", ""))
+    return tracer().request(_function(), brought, followed=request.method not in SAFE_METHODS)
+
+
+def _function() -> str:
+    """Which of the three this process serves."""
+    return os.environ.get("FUNCTION_TARGET", "run-code")
 
 
 def object_store(config: Settings) -> ObjectStore | None:
@@ -140,8 +169,8 @@ class _LazyTicketQueue:
     def __init__(self, build: Callable[[], TicketQueue]) -> None:
         self._queue = cache(build)
 
-    def enqueue(self, queue: RunType, submission_id: str, *, named: bool) -> None:
-        self._queue().enqueue(queue, submission_id, named=named)
+    def enqueue(self, queue: RunType, submission_id: str, *, named: bool, traceparent: str | None = None) -> None:
+        self._queue().enqueue(queue, submission_id, named=named, traceparent=traceparent)
 
     def is_paused(self, queue: RunType) -> bool:
         return self._queue().is_paused(queue)
@@ -151,14 +180,19 @@ class _LazyTicketQueue:
 
 
 class _LazyJudge:
-    def __init__(self, build: Callable[[], Judge]) -> None:
+    """Its batches are told as spans; languages are kept for an hour."""
+
+    def __init__(self, build: Callable[[], Judge], tracer: Tracer) -> None:
         self._judge = cache(build)
+        self._tracer = tracer
 
     def create(self, programs: Sequence[Program]) -> list[str | None]:
-        return self._judge().create(programs)
+        with self._tracer.span("judge.create", programs=len(programs)):
+            return self._judge().create(programs)
 
     def poll(self, tokens: Sequence[str]) -> dict[str, Execution | None]:
-        return self._judge().poll(tokens)
+        with self._tracer.span("judge.poll", programs=len(tokens)):
+            return self._judge().poll(tokens)
 
     def languages(self) -> tuple[Language, ...]:
         return self._judge().languages()
@@ -170,7 +204,8 @@ class _LazyJudge:
         return self._judge().is_build(language, output)
 
     def probe(self) -> None:
-        self._judge().probe()
+        with self._tracer.span("judge.probe"):
+            self._judge().probe()
 
 
 class _LazyObjectStore:
@@ -199,21 +234,24 @@ class _LazyObjectStore:
 def service() -> Service:
     """This process's service."""
     config = configuration()
-    return service_for(config, document_store(config))
+    return service_for(config, document_store(config), tracer())
 
 
-def service_for(config: Settings, store: DocumentStore) -> Service:
+def service_for(config: Settings, store: DocumentStore, tracer: Tracer | None = None) -> Service:
+    """Without a ``tracer`` nothing is traced."""
+    tracer = tracer or Untraced()
     clock = SystemClock()
     return Service(
         store=store,
         tickets=_LazyTicketQueue(lambda: ticket_queue(config)),
-        judges=judges(config),
+        judges=judges(config, tracer),
         judges_change=config.judge0_discovery is not None,
         clock=clock,
         rules=config.rules(),
         draining=Draining(clock, _told_to_end),
         objects=object_store(config),
         receipt_key=config.receipt_key,
+        tracer=tracer,
     )
 
 
@@ -240,11 +278,20 @@ def public_app() -> Flask:
 
 
 @cache
-def machine_verifier() -> ServiceAccountVerifier:
-    """Who may call the handler and the sweep: our own service account, with a token meant for the handler's URL."""
+def handler_verifier() -> ServiceAccountVerifier:
+    """Who may call the handler: Cloud Tasks' service account, with a token meant for the handler's URL."""
     config = configuration()
     return ServiceAccountVerifier(
         audience=config.handler_url or "", email=config.tasks_service_account or "", jwks_url=config.tasks_jwks_url
+    )
+
+
+@cache
+def sweep_verifier() -> ServiceAccountVerifier:
+    """Who may call the sweep. The platform, too, takes only a token that is meant for the function's own URL."""
+    config = configuration()
+    return ServiceAccountVerifier(
+        audience=config.sweep_url or "", email=config.scheduler_service_account or "", jwks_url=config.tasks_jwks_url
     )
 
 

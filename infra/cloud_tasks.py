@@ -53,7 +53,8 @@ class CloudTasksTicketQueue:
         self._service_account = service_account
         self._deadline = duration_pb2.Duration(seconds=int(dispatch_deadline_seconds))
 
-    def enqueue(self, queue: RunType, submission_id: str, *, named: bool) -> None:
+    def enqueue(self, queue: RunType, submission_id: str, *, named: bool, traceparent: str | None = None) -> None:
+        trace = {} if traceparent is None else {"traceparent": traceparent}
         parent = f"{self._queues}/{queue}"
         task = tasks_v2.Task(
             name=f"{parent}/tasks/{submission_id}" if named else "",
@@ -61,7 +62,7 @@ class CloudTasksTicketQueue:
             http_request=tasks_v2.HttpRequest(
                 url=self._handler_url,
                 http_method=tasks_v2.HttpMethod.POST,
-                headers={"Content-Type": "application/json"},
+                headers={"Content-Type": "application/json", **trace},
                 body=json.dumps({"queue": str(queue), "submission_id": submission_id}).encode(),
                 oidc_token=tasks_v2.OidcToken(service_account_email=self._service_account, audience=self._handler_url),
             ),
@@ -75,6 +76,15 @@ class CloudTasksTicketQueue:
             once_more = RETRY.with_timeout(LOOK_SECONDS)
             found = self._client.get_queue(name=f"{self._queues}/{queue}", retry=once_more, timeout=LOOK_SECONDS)
         return bool(found.state == tasks_v2.Queue.State.PAUSED)
+
+    def has_tickets(self, queue: RunType) -> bool | None:
+        """Whether any is in it, waiting or on its way; None where Cloud Tasks does not answer. For operators."""
+        try:
+            with _told_plainly():
+                first = tasks_v2.ListTasksRequest(parent=f"{self._queues}/{queue}", page_size=1)
+                return bool(self._client.list_tasks(first, timeout=CALL_SECONDS).tasks)
+        except Unavailable:
+            return None
 
     def pause(self, queue: RunType) -> None:
         """Deliver nothing more until it is resumed; for operators. Raises Unavailable."""

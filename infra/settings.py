@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -204,6 +204,8 @@ class Settings(BaseModel):
     google_cloud_project: str | None = None
     handler_url: str | None = None
     tasks_service_account: str | None = None
+    sweep_url: str | None = Field(default_factory=lambda given: given.get("handler_url"))
+    scheduler_service_account: str | None = Field(default_factory=lambda given: given.get("tasks_service_account"))
     tasks_location: str | None = None
     judge0_url: Annotated[str, AfterValidator(_judge_url)] | None = None
     judge0_discovery: Annotated[str, AfterValidator(_discovery)] | None = None
@@ -218,6 +220,7 @@ class Settings(BaseModel):
     receipt_key: Annotated[str | None, Field(min_length=32, repr=False)] = None
     language_ids: IdByLanguage = {}
     time_multipliers: MultiplierByLanguage = {}
+    traces: Literal["off", "console", "google"] = "off"
 
     # Only on one machine: where the stand-ins are.
     tasks_address: str | None = None
@@ -252,6 +255,10 @@ class Settings(BaseModel):
                 len({self.object_store_endpoint is None, *(each is None for each in self._object_store())}) == 1,
                 "OBJECT_STORE_ENDPOINT, OBJECT_STORE_BUCKET, OBJECT_STORE_ACCESS_KEY_ID and "
                 "OBJECT_STORE_SECRET_ACCESS_KEY go together: set all or none",
+            ),
+            (
+                self.traces != "google" or self.google_cloud_project is not None,
+                "TRACES=google needs GOOGLE_CLOUD_PROJECT",
             ),
             (
                 not is_firebase(self.auth_jwks_url or "") or self.auth_audience is not None,

@@ -46,10 +46,12 @@ class FakeTicketQueue:
     tickets: list[tuple[RunType, str]] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
     paused: set[RunType] = field(default_factory=set)
+    traceparents: list[str | None] = field(default_factory=list)
+    """What each ticket came with."""
     away: bool = False
     limits: dict[RunType, int] = field(default_factory=dict)
 
-    def enqueue(self, queue: RunType, submission_id: str, *, named: bool) -> None:
+    def enqueue(self, queue: RunType, submission_id: str, *, named: bool, traceparent: str | None = None) -> None:
         if self.away:
             raise Unavailable("the queue is away")
         if named and submission_id in self.names:
@@ -57,6 +59,7 @@ class FakeTicketQueue:
         if named:
             self.names.add(submission_id)
         self.tickets.append((queue, submission_id))
+        self.traceparents.append(traceparent)
 
     def is_paused(self, queue: RunType) -> bool:
         if self.away:

@@ -83,6 +83,7 @@ def copy_of(
         failure=None,
         rejudging_id=rejudging_id,
         before=original.outcome,
+        traceparent=None,
     )
 
 

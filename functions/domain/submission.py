@@ -82,6 +82,8 @@ class Submission:
     """Of a copy: the rejudging that it was made for. Of a student's: the one whose result it bears."""
     before: Outcome | None = None
     """Of a copy: what stood when it was made."""
+    traceparent: str | None = None
+    """The trace context of the request that brought it, where one was known."""
 
     @property
     def is_copy(self) -> bool:

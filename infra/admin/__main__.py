@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -397,6 +399,22 @@ def resume_queue(context: Context, queue: str) -> None:
     click.echo(f"{queue} goes on")
 
 
+@cli.command()
+@click.argument("submission_id", metavar="[ID]", required=False)
+@click.option("--origin", help="Where the page is, for example https://exam.example.org: may it read the answers?")
+@click.pass_obj
+def diagnose(context: Context, submission_id: str | None, origin: str | None) -> None:
+    """Say why it is stuck, silent or slow: the service as it is now, or one submission. Exit code 1 on any trouble."""
+    from infra.admin import diagnosis
+
+    found = diagnosis.findings(diagnosis.gather(context, submission_id, origin))
+    for each in found:
+        mark = click.style("TROUBLE", fg="red", bold=True) if each.trouble else click.style("ok     ", fg="green")
+        click.echo(f"{mark}  {each.says}" + (f"\n         {each.do}" if each.do else ""))
+    if any(each.trouble for each in found):
+        raise click.exceptions.Exit(1)
+
+
 @cli.group()
 def failed() -> None:
     """What could not be judged, which costs no student anything: see it, and have it judged again."""
@@ -540,6 +558,67 @@ def capacity(
         return
     planned = tuple(Planned(*each) for each in schedule)
     capacity.show_scaling(end, capacity.Scaling(Fleet(slots, *autoscale), boot, planned))
+
+
+@cli.command()
+@click.option("--polls", type=click.IntRange(0, 10_000), default=20, show_default=True, help="Of each submission.")
+def costs(polls: int) -> None:
+    """Say what a thousand submissions cost at Google, by counted operations and the list prices of infra/admin."""
+    from infra.admin import costs
+
+    costs.show(polls)
+
+
+@cli.command()
+@click.option("--url", "given_url", help="The public function.  [default: the local stack's]")
+@click.option("--students", type=click.IntRange(1, 500), default=50, show_default=True)
+@click.option("--within", type=click.FloatRange(0), default=10.0, show_default=True, help="Seconds in which they come.")
+@click.option(
+    "--max-wait", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True, help="In line."
+)
+@click.option("--exam", "exam_id", help="Whose questions are tried.  [default: every imported question]")
+@click.option("--origin", "origins", multiple=True, help="Of a page that must be allowed to ask; may be repeated.")
+@click.option(
+    "--tokens",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Lines student,attempt,token of test students, who are erased afterwards.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
+@click.pass_context
+def preflight(
+    context: click.Context,
+    given_url: str | None,
+    students: int,
+    within: float,
+    max_wait: float,
+    exam_id: str | None,
+    origins: tuple[str, ...],
+    tokens: Path | None,
+    as_json: bool,
+) -> None:
+    """Have test students sit an exam now, and say what would go wrong in the real one; exit 1 where anything does.
+
+    Each reads a question, runs a right solution of its package and submits one, every fifth a wrong one; they poll as
+    pages do. Afterwards all of it is erased. Do it while no exam is on: it fills the line.
+
+    A --url elsewhere means --deployed. Tokens are signed with AUTH_JWT_SECRET; where the service checks them with
+    AUTH_JWKS_URL give --tokens: an empty attempt is made, and a student may have several lines.
+    """
+    from infra.admin import preflight
+    from infra.admin.preflight_report import passed
+
+    ours: Context = context.obj
+    if given_url is not None and not ours.deployed and not preflight.is_this_machine(given_url):
+        ours = Context(True, given_url, ours.given_token)
+    play = preflight.Play(given_url or ours.url, students, within, max_wait, exam_id, origins, tokens)
+    checks = preflight.examine(ours, play)
+    good = passed(checks)
+    if as_json:
+        shown = {"passed": good, "url": play.url, "students": students, "checks": [asdict(check) for check in checks]}
+        click.echo(json.dumps(shown, indent=1))
+    else:
+        preflight.show(checks)
+    context.exit(0 if good else 1)
 
 
 exams.add_command(delete_exam)

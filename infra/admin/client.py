@@ -8,14 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import requests
-from requests.auth import AuthBase
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from infra.admin.sitting import CALL_SECONDS, FINAL, POLL_SECONDS, Bearer
 
 RETRY_SECONDS = 60.0
 """A call is repeated for so long; also the longest Retry-After that is waited for at once."""
-CALL_SECONDS = 30.0
-POLL_SECONDS = 2.0
-FINAL = ("completed", "failed", "cancelled", "superseded")
 
 
 class Refused(Exception):
@@ -28,17 +26,6 @@ class _Again(Exception):
     def __init__(self, message: str, seconds: float | None = None) -> None:
         super().__init__(message)
         self.seconds = seconds
-
-
-class _Bearer(AuthBase):
-    """Set as `auth`, because a machine's .netrc would replace a plain header."""
-
-    def __init__(self, token: str) -> None:
-        self._value = f"Bearer {token}"
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = self._value
-        return request
 
 
 class Client:
@@ -54,7 +41,7 @@ class Client:
         self._url = url.rstrip("/")
         self._session = requests.Session()
         self._session.trust_env = not local
-        self._session.auth = _Bearer(token)
+        self._session.auth = Bearer(token)
         self._sleep = sleep
 
     def submit(self, body: dict[str, Any]) -> dict[str, Any]:

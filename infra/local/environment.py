@@ -41,6 +41,7 @@ class Stack:
     tasks_http_port: int
     judge0_port: int
     object_store_port: int
+    page_port: int
     given: Mapping[str, str]
     """The environment it was read from."""
 
@@ -67,6 +68,10 @@ class Stack:
     @property
     def sweep_url(self) -> str:
         return f"http://127.0.0.1:{self.sweep_port}"
+
+    @property
+    def page_url(self) -> str:
+        return f"http://127.0.0.1:{self.page_port}"
 
     @property
     def own_judge(self) -> bool:
@@ -111,6 +116,7 @@ def read(environment: Mapping[str, str]) -> Stack:
         tasks_http_port=port("TASKS_HTTP_PORT", 8124),
         judge0_port=port("JUDGE0_PORT", 2358),
         object_store_port=port("OBJECT_STORE_PORT", 9000),
+        page_port=port("PAGE_PORT", 3000),
         given=environment,
     )
 
@@ -136,7 +142,7 @@ def functions_environment(stack: Stack, store: Mapping[str, str]) -> dict[str, s
         "TASKS_SERVICE_ACCOUNT": SERVICE_ACCOUNT,
         "HANDLER_URL": stack.handler_url,
         "JUDGE0_URL": f"http://127.0.0.1:{stack.judge0_port}",
-        "ALLOWED_ORIGINS": f"http://127.0.0.1:{stack.given.get('PAGE_PORT') or 3000}",
+        "ALLOWED_ORIGINS": stack.page_url,
     }
     if stack.own_object_store:
         made |= {

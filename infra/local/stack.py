@@ -24,20 +24,15 @@ from google.api_core import exceptions
 from google.cloud import tasks_v2
 from google.protobuf import duration_pb2
 
-from functions.domain.exam import Attempt, Exam
 from functions.domain.submission import RunType
-from functions.service import Service
-from functions.slots import seed_slots
 from infra import bootstrap, settings
-from infra.admin import operations
 from infra.cloud_tasks import local_client
-from infra.kattis import read_package
-from infra.local import environment, firestore_emulator, processes, tokens
+from infra.local import environment, firestore_emulator, page, processes, samples, tokens
 from infra.local.environment import PROJECT, ROOT, Stack
 
-SAMPLES = ROOT / "infra" / "local" / "questions"
 START_SECONDS = 30.0
 WATCH_SECONDS = 0.2
+FUNCTIONS = ("run_code", "judge_submission", "sweep")
 NO_SANDBOX = 3
 """The runner's exit code where nothing can be run safely."""
 
@@ -133,7 +128,7 @@ def _start(running: Running) -> None:
     config = settings.read(variables)
     _create_queues(config)
     service = bootstrap.service_for(config, environment.document_store(config))
-    _load_samples(service)
+    samples.load(service)
     environment.write_environment_file(stack, variables)
     env = bare | variables
     threads = max(64, 2 * _most_slots(config) + 4)  # room for an operator's `slots --set`
@@ -142,9 +137,10 @@ def _start(running: Running) -> None:
         _start_function(running, "judge_submission", stack.handler_port, env | {"THREADS": str(threads)}),
         _start_function(running, "sweep", stack.sweep_port, env | {"THREADS": "2"}),
     ]
-    for function in functions:
-        _wait(function)
-    _print_ready(stack, with_judge=runner is None or not runner.dead)
+    with_page = _start_page(running, bare)
+    for program in (*functions, *with_page):
+        _wait(program)
+    _print_ready(stack, with_judge=runner is None or not runner.dead, with_page=bool(with_page))
 
 
 def _most_slots(config: settings.Settings) -> int:
@@ -167,6 +163,8 @@ def _require_free_ports(stack: Stack) -> None:
         wanted["JUDGE0_PORT"] = stack.judge0_port
     if stack.own_object_store:
         wanted["OBJECT_STORE_PORT"] = stack.object_store_port
+    if page.BUILT.exists():
+        wanted["PAGE_PORT"] = stack.page_port
     taken = [f"{name}={port}" for name, port in wanted.items() if not processes.is_free(port)]
     if taken:
         raise CannotStart(f"port taken: {', '.join(taken)}. Set that variable to another port.")
@@ -180,6 +178,7 @@ def _start_tasks(running: Running, env: Mapping[str, str]) -> Program:
         *(sys.executable, "-m", "infra.local.cloud_tasks_emulator"),
         *("--grpc-port", str(stack.tasks_port), "--rest-port", str(stack.tasks_http_port)),
         *("--state", str(stack.state / "tasks.sqlite"), "--signing-key", str(stack.signing_key)),
+        *(word for name in FUNCTIONS for word in ("--log", str(stack.state / f"{name}.log"))),
     ]
     return running.launch("cloud-tasks", command, env, stack.tasks_port, stack.tasks_http_port)
 
@@ -286,16 +285,6 @@ def _create_queues(config: settings.Settings) -> None:
     client.transport.close()  # type: ignore[no-untyped-call]
 
 
-def _load_samples(service: Service) -> None:
-    seed_slots(service)
-    for folder in sorted(path for path in SAMPLES.iterdir() if path.is_dir()):
-        operations.import_package(service, read_package(folder))
-    with contextlib.suppress(operations.OperationError):  # kept from the last time
-        operations.create_exam(service, Exam("demo", "Demonstration"))
-    with contextlib.suppress(operations.OperationError):
-        operations.create_attempt(service, Attempt("test", student="test", exam_id="demo"))
-
-
 def _start_function(running: Running, target: str, port: int, env: Mapping[str, str]) -> Program:
     framework = Path(sys.executable).with_name("functions-framework")
     source = str(ROOT / "main.py")
@@ -303,7 +292,14 @@ def _start_function(running: Running, target: str, port: int, env: Mapping[str, 
     return running.launch(target, command, env, port)
 
 
-def _print_ready(stack: Stack, *, with_judge: bool) -> None:
+def _start_page(running: Running, env: Mapping[str, str]) -> list[Program]:
+    if not page.BUILT.exists():
+        print("no exam page: it was not built (`make page`; Node 20.19 or newer)", flush=True)
+        return []
+    return [running.launch("page", [sys.executable, "-m", "infra.local.page"], env, running.stack.page_port)]
+
+
+def _print_ready(stack: Stack, *, with_judge: bool, with_page: bool) -> None:
     try:
         token = tokens.mint(stack, "test")
     except tokens.CannotMint:  # the stack was given somebody else's keys
@@ -320,10 +316,12 @@ def _print_ready(stack: Stack, *, with_judge: bool) -> None:
     if stack.own_object_store:
         objects += " (they end with the stack; OBJECT_STORE_ENDPOINT can name a store that lasts)"
     print(f"ready {stack.url}" + ("" if with_judge else " (without a judge: submissions wait)"))
+    if with_page:
+        print(f"\n  exam page      {stack.page_url}/        supervisors  {stack.page_url}/staff/", end="")
     print(
         f"""
   documentation  {stack.url}/docs        health  {stack.url}/health
-  queues         http://127.0.0.1:{stack.tasks_http_port}/
+  queues         http://127.0.0.1:{stack.tasks_http_port}/        metrics  http://127.0.0.1:{stack.tasks_http_port}/metrics
   objects        {objects}
   logs           {state}/*.log        settings  {state}/env
 

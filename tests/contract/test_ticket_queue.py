@@ -185,6 +185,17 @@ def test_a_ticket_carries_a_token_that_the_handler_accepts(
     assert jwt.decode(token, options={"verify_signature": False})["iss"] == "https://accounts.google.com"
 
 
+@pytest.mark.parametrize("traceparent", [f"00-{'a' * 32}-{'b' * 16}-01", None])
+def test_a_ticket_brings_the_trace_that_it_was_given(
+    cloud_tasks: Any, handler: Handler, traceparent: str | None
+) -> None:
+    cloud_tasks[0].enqueue(RunType.RUN, "r1", named=True, traceparent=traceparent)
+    while not handler.received:
+        time.sleep(0.01)
+    headers, _ = handler.received[0]
+    assert {name.lower(): value for name, value in headers.items()}.get("traceparent") == traceparent
+
+
 def test_where_nobody_answers_or_the_queue_is_missing_it_is_unavailable(cloud_tasks: Any, handler: Handler) -> None:
     client = cloud_tasks[1]
     elsewhere = CloudTasksTicketQueue(

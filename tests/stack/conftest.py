@@ -51,10 +51,10 @@ class LiveStack:
         config = settings.read(found)
         return bootstrap.service_for(config, environment.document_store(config))
 
-    def student(self, name: str | None = None) -> Student:
+    def student(self, name: str | None = None, exam_id: str = "demo") -> Student:
         name = name or f"student-{uuid.uuid4().hex[:8]}"
         attempt_id = operations.new_attempt_id()
-        operations.create_attempt(self.service(), Attempt(attempt_id, name, "demo"))
+        operations.create_attempt(self.service(), Attempt(attempt_id, name, exam_id))
         return Student(self.url, tokens.mint(self.stack, name), attempt_id)
 
     def health(self) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def free_ports() -> dict[str, str]:
         port = processes.free_port()
         if all(processes.is_free(port + step) for step in (1, 2)):
             break
-    names = ("FIRESTORE_PORT", "TASKS_PORT", "TASKS_HTTP_PORT", "JUDGE0_PORT", "OBJECT_STORE_PORT")
+    names = ("FIRESTORE_PORT", "TASKS_PORT", "TASKS_HTTP_PORT", "JUDGE0_PORT", "OBJECT_STORE_PORT", "PAGE_PORT")
     return {"PORT": str(port)} | {name: str(processes.free_port()) for name in names}
 
 

@@ -629,7 +629,7 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evidence]:
         "RATE_SUBMIT_PER_MINUTE": "600",
         "SWEEP_INTERVAL": "5",
     }
-    given = plain_environment() | free_ports() | quick | secrets
+    given = plain_environment() | free_ports() | quick | secrets | {"TRACES": "console"}
     with judge(folder / "judge0.log", given) as target, proxy_of(target) as proxy:
         given["JUDGE0_URL"] = proxy.url
         yield play(given, planted, proxy, folder)
@@ -749,6 +749,8 @@ def test_no_log_holds_code_test_data_or_a_secret(evidence: Evidence) -> None:
     told = evidence.files["judge_submission.log"]
     for action in (b"judged", b"question_damaged", b"submission_failed"):
         assert b'"action": "' + action + b'"' in told
+    for span in (b"judge_submission", b"judging", b"judge.create"):
+        assert b'"name": "' + span + b'"' in told
     words = (*planted.hidden, *planted.sent, *planted.secrets, *evidence.bearers.values())
     everything = {**evidence.files, "what was printed": evidence.printed.encode()}
     assert {name: leaks for name, content in everything.items() if (leaks := found(words, content))} == {}

@@ -20,9 +20,12 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
+from functions import records
 from functions.domain.exam import Attempt
 from functions.domain.question import Limits, Question, Stored, TestCase, Validator
 from functions.domain.scoring import Group
+from functions.domain.submission import Status
+from functions.ports import Query
 from infra.admin.__main__ import cli
 from infra.admin.archive import forms, verifying
 from infra.admin.archive.exporting import export
@@ -224,6 +227,25 @@ def test_an_exam_is_exported_verified_deleted_and_brought_back(local: LocalStack
     back = local.run("import-archive", place)
     assert back.stdout == "imported exam: 6 written, 1 were there already\n"
     assert local.run("import-archive", place).stdout == "imported exam: 0 written, 7 were there already\n"
+
+
+def test_what_an_archive_holds_can_be_left_to_firestore_to_delete(local: LocalStack, tmp_path: Path) -> None:
+    store = local.world.store
+    send(store, [judged(number, "alice", "attempt-alice") for number in range(2)])
+    place = str(tmp_path / "archive")
+    marking = ("exams", "delete", "exam", "--archive", place, "--submissions-in-days", "90")
+    assert local.run(*marking).exit_code == 1, "there is no archive yet"
+    local.run("export", "--exam", "exam", "--to", place)
+    marked = local.run(*marking)
+    assert marked.stdout.startswith("2 submissions of exam go by themselves after 2")
+    found = store.find(Query(records.SUBMISSIONS))
+    assert {(each.fields[records.DELETE_AT] - datetime.now(UTC)).days for each in found} <= {89, 90}
+    assert [records.submission_of(each).status for each in found] == [Status.COMPLETED] * 2
+    assert local.run(*marking).exit_code == 0, "said again, also of what is marked already"
+    assert "holds just that already" in local.run("export", "--exam", "exam", "--to", place).stdout
+    send(store, [judged(7, "alice", "attempt-alice")])
+    newer = local.run(*marking)
+    assert (newer.exit_code, "is not in the archive" in newer.stderr) == (1, True)
 
 
 def test_damage_is_told_line_by_line_and_in_the_exit_code(local: LocalStack, tmp_path: Path) -> None:

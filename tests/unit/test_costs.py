@@ -1,48 +1,29 @@
-"""What the line costs in documents, which Firestore bills: read and written by each step of a submission."""
+"""What a thousand submissions cost: the arithmetic. What is counted is counted in tests/contract/test_costs.py."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from datetime import date
 
-from functions import views
-from functions.domain.submission import RunType
-from functions.ports import Caller
-from functions.visit import End, visit
-from infra.sqlite import SQLiteDocumentStore
-from tests.contract.test_line import Counting
-from tests.fakes import ALICE, World, make_world
-from tests.unit.test_visit import InstantGate
+import pytest
 
+from infra.admin.costs import Costs, dollars, operations, read_costs
 
-def counted(world: World) -> tuple[World, Counting]:
-    """The same world as a process that has just begun."""
-    store = Counting(world.store)
-    return replace(world, service=replace(world.service, store=store, kept={}, claiming=set())), store
+PRICES = {"firestore_reads": 0.60, "firestore_writes": 1.80, "requests": 0.40}
+ONE = {"firestore_reads": 6.0, "firestore_writes": 6.0, "requests": 2.0, "judge_calls": 9.0}
+POLL = {"firestore_reads": 1.5, "requests": 1.0}
 
 
-def costs(store: Counting) -> tuple[int, int, int]:
-    """(calls that read, documents read, commits)"""
-    return store.calls, store.read, store.committed
+def test_a_thousand_submissions_with_twenty_polls_cost_their_operations_times_the_prices() -> None:
+    found = operations(ONE, POLL, polls=20)
+    assert found == {"firestore_reads": 36_000, "firestore_writes": 6_000, "requests": 22_000, "judge_calls": 9_000}
+    costs = Costs(date(2026, 1, 1), PRICES, ONE, ONE, POLL, POLL)
+    expected = {"firestore_reads": 0.0216, "firestore_writes": 0.0108, "requests": 0.0088}
+    assert dollars(costs, found) == pytest.approx(expected)
 
 
-def test_a_visit_that_judges_three_one_after_another() -> None:
-    world = make_world(SQLiteDocumentStore(":memory:"), max_concurrent_submissions=1)
-    for name in ("alice", "bob", "carol"):
-        world.submit(caller=world.add_student(name) if name == "carol" else Caller(name))
-    mine, store = counted(world)
-    assert visit(mine.service, InstantGate(mine), RunType.SUBMIT) is End.JUDGED
-    assert store.committed == 4, "taking a slot, twice closing one and taking the next, giving the slot back"
-    assert costs(store) == (14, 12, 4)
-
-
-def test_a_visit_that_finds_its_line_empty(world: World) -> None:
-    mine, store = counted(world)
-    assert visit(mine.service, InstantGate(mine), RunType.SUBMIT) is End.LINE_EMPTY
-    assert costs(store) == (2, 1, 0)
-
-
-def test_a_poll(world: World) -> None:
-    submitted = world.submit()
-    mine, store = counted(world)
-    views.submission(mine.service, ALICE, submitted)
-    assert costs(store) == (6, 6, 0)
+def test_everything_that_has_a_price_is_counted_and_the_prices_are_dated() -> None:
+    costs = read_costs()
+    assert costs.noted.year >= 2026
+    assert costs.prices.keys() <= costs.submission.keys()
+    assert costs.submission.keys() == costs.submission_in_company.keys()
+    assert costs.poll.keys() == costs.poll_in_company.keys() <= costs.prices.keys()

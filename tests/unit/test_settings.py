@@ -62,6 +62,8 @@ def test_the_example_file_lists_every_setting_with_its_default() -> None:
         ({"JUDGE0_DISCOVERY": "judges.internal"}, "judges.internal:2358=3"),
         ({"JUDGE0_URL": "https://a=3,https://A=8"}, "twice"),
         ({"JUDGE0_URL": "https://a=3,https://b=8", "JUDGE0_AUTH_TOKEN": "a=x,c=y"}, "JUDGE0_AUTH_TOKEN"),
+        ({"TRACES": "everything"}, "TRACES"),
+        ({"TRACES": "google"}, "TRACES=google needs GOOGLE_CLOUD_PROJECT"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_would_be_right(environment: dict[str, str], words: str) -> None:
@@ -132,6 +134,14 @@ def test_short_leases_have_margins_and_a_judge_timeout_to_match() -> None:
 def test_what_a_function_needs_and_lacks_is_named() -> None:
     with pytest.raises(SettingsError, match="HANDLER_URL, TASKS_LOCATION"):
         settings.require(Settings(), "handler_url", "tasks_location")
+
+
+def test_the_sweep_is_called_as_the_handler_is_where_nothing_else_is_said() -> None:
+    handler = {"HANDLER_URL": "https://handler", "TASKS_SERVICE_ACCOUNT": "tasks@x"}
+    alike = settings.read(handler)
+    assert (alike.sweep_url, alike.scheduler_service_account) == ("https://handler", "tasks@x")
+    own = settings.read({**handler, "SWEEP_URL": "https://sweep", "SCHEDULER_SERVICE_ACCOUNT": "scheduler@x"})
+    assert (own.sweep_url, own.scheduler_service_account) == ("https://sweep", "scheduler@x")
 
 
 def test_languages_are_named_by_any_of_their_names() -> None:

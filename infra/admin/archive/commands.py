@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,8 +86,14 @@ def import_archive(context: Context, place: str, overwrite: bool) -> None:
 @click.argument("exam_id", metavar="ID")
 @click.option("--archive", "place", metavar=PLACE, required=True, help="The exam's archive, as it was exported.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--submissions-in-days",
+    "days",
+    type=click.IntRange(1, 3650),
+    help="Delete nothing now: Firestore deletes the submissions by itself after so many days.",
+)
 @click.pass_obj
-def delete_exam(context: Context, exam_id: str, place: str, yes: bool) -> None:
+def delete_exam(context: Context, exam_id: str, place: str, yes: bool, days: int | None) -> None:
     """Delete an exam, its attempts and submissions, for good; questions stay. Interrupted, say it again.
 
     Only with its archive at hand, which must be whole and hold everything just as it is in the store now.
@@ -97,6 +104,12 @@ def delete_exam(context: Context, exam_id: str, place: str, yes: bool) -> None:
         deletion = deleting.deletion(context.service, exam_id, _place(context, place), tell)
     with _progress("attempts compared") as tell:
         counts = deletion.check(tell)
+    if days is not None:
+        delete_at = context.service.clock.now() + timedelta(days=days)
+        with _progress("attempts marked") as tell:
+            deletion.expire(delete_at, tell)
+        click.echo(f"{counts['submissions']} submissions of {exam_id} go by themselves after {delete_at:%Y-%m-%d}")
+        return
     if not yes:
         click.confirm(f"Delete exam {exam_id} for good ({_told(counts)})?", abort=True, err=True)
     with _progress("attempts deleted") as tell:

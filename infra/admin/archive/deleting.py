@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 
 from functions import records
 from functions.outputs import OUTPUTS, all_of, objects_of
-from functions.ports import Condition, Conflict, Delete, Document, Query
+from functions.ports import Condition, Conflict, Delete, Document, Query, Update
 from functions.service import Service
 from infra.admin.archive import forms, reading, verifying
 from infra.admin.archive.forms import Manifest
@@ -88,7 +89,7 @@ class Deletion:
     def run(self, tell: Callable[[int, int], None] = lambda _done, _all: None) -> None:
         """Delete all of it, the exam itself last. Raises OperationError, also where something came after ``check``."""
         for number, paths in enumerate(self.attempts.values(), 1):
-            self._delete(paths)
+            self._until_kept(paths, partial(self._delete, self._archived(paths)[0]))
             tell(number, len(self.attempts))
         self._delete_copies(reading.of_exam(self.exam_id))
         store = self.service.store
@@ -99,6 +100,20 @@ class Deletion:
         exam = store.get(f"{records.EXAMS}/{self.exam_id}")[0]
         if exam is not None:
             store.commit(Delete(exam.path))
+
+    def expire(self, delete_at: datetime, tell: Callable[[int, int], None] = lambda _done, _all: None) -> None:
+        """Have Firestore delete the submissions by itself after that moment; said again, the new moment counts.
+
+        Raises OperationError where something came after ``check``.
+        """
+        for number, paths in enumerate(self.attempts.values(), 1):
+            self._until_kept(paths, lambda held: self._expire(held, delete_at))
+            tell(number, len(self.attempts))
+
+    def _expire(self, held: Held, delete_at: datetime) -> None:
+        for start in range(0, len(held.submissions), AT_ONCE):
+            some = held.submissions[start : start + AT_ONCE]
+            self.service.store.commit(*(Update(path, {records.DELETE_AT: delete_at}, at) for path, at, _ in some))
 
     def _newer(self, what: str) -> OperationError:
         return OperationError(f"{what} of {self.exam_id} is not in the archive as it is now: export it anew, elsewhere")
@@ -133,24 +148,27 @@ class Deletion:
             raise OperationError(f"{paths[0]} has just gone from the archive")
         return attempt_id, archived
 
-    def _delete(self, paths: Sequence[str]) -> None:
-        """The attempt first: without it nothing more can be sent."""
-        attempt_id, _ = self._archived(paths)
+    def _until_kept(self, paths: Sequence[str], act: Callable[[Held], None]) -> None:
+        """``act`` on what is just as the archive has it, anew where that changed in between."""
         for _ in range(TRIES):
             held = self._held(paths)
             try:
-                if held.attempt is not None:
-                    self.service.store.commit(Delete(held.attempt.path, held.attempt.version))
-                for start in range(0, len(held.submissions), AT_ONCE):
-                    some = held.submissions[start : start + AT_ONCE]
-                    for path, _, keys in some:
-                        self._delete_outputs(path, keys)
-                    self.service.store.commit(*(Delete(path, version) for path, version, _ in some))
-                self._delete_copies((("attempt_id", "==", attempt_id),))
+                act(held)
             except Conflict:
                 continue  # something has changed since it was compared, or our own commit's answer was lost
             return
-        raise OperationError(f"attempt {attempt_id} keeps changing")
+        raise OperationError(f"attempt {self._archived(paths)[0]} keeps changing")
+
+    def _delete(self, attempt_id: str, held: Held) -> None:
+        """The attempt first: without it nothing more can be sent."""
+        if held.attempt is not None:
+            self.service.store.commit(Delete(held.attempt.path, held.attempt.version))
+        for start in range(0, len(held.submissions), AT_ONCE):
+            some = held.submissions[start : start + AT_ONCE]
+            for path, _, keys in some:
+                self._delete_outputs(path, keys)
+            self.service.store.commit(*(Delete(path, version) for path, version, _ in some))
+        self._delete_copies((("attempt_id", "==", attempt_id),))
 
     def _delete_copies(self, where: tuple[Condition, ...]) -> None:
         query = Query(records.REJUDGED, where, select=("status",), limit=AT_ONCE)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+from functions import records
 from functions.domain.languages import BY_EXTENSION
 from functions.domain.question import Data, Limits, Question, Stored, TestCase, Validator
 from functions.domain.scoring import Group
@@ -112,7 +113,9 @@ def _special(value: dict[str, Any]) -> Any:
 
 
 def submission_line(submission_id: str, content: Fields) -> bytes:
-    return text_of({"submission_id": submission_id, **content})
+    """Without when it is to go: that is decided once it is here."""
+    kept = {name: value for name, value in content.items() if name != records.DELETE_AT}
+    return text_of({"submission_id": submission_id, **kept})
 
 
 def attempt_content(attempt_id: str, content: Fields) -> dict[str, Any]:

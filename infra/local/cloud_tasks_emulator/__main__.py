@@ -16,21 +16,32 @@ from google.cloud import tasks_v2
 from infra.local.cloud_tasks_emulator import grpc_server, oidc, rest_server
 from infra.local.cloud_tasks_emulator.beside import Beside
 from infra.local.cloud_tasks_emulator.engine import Engine
+from infra.local.cloud_tasks_emulator.metrics import QueueMetrics, exposition
 from infra.local.cloud_tasks_emulator.model import RpcCode
 from infra.local.cloud_tasks_emulator.service import CloudTasks, CloudTasksError
 from infra.local.cloud_tasks_emulator.storage import Storage
+from infra.local.log_metrics import LogMetrics
 
 STOP_SECONDS = 0.5
 PORT = click.IntRange(0, 65_535)
+PATH = click.Path(path_type=Path)
 
 
 @click.command(help="Cloud Tasks v2 on 127.0.0.1, over gRPC and REST, with real deliveries.")
 @click.option("--grpc-port", type=PORT, default=8123, show_default=True, help="0 takes a free one.")
 @click.option("--rest-port", type=PORT, default=8124, show_default=True, help="0 takes a free one.")
 @click.option("--state", default=":memory:", show_default=True, help="An SQLite file that keeps queues and tasks.")
-@click.option("--signing-key", type=click.Path(path_type=Path), help="The key of the OIDC tokens, made if missing.")
+@click.option("--signing-key", type=PATH, help="The key of the OIDC tokens, made if missing.")
 @click.option("--queue", "queues", multiple=True, help="projects/P/locations/L/queues/Q: made if missing.")
-def main(grpc_port: int, rest_port: int, state: str, signing_key: Path | None, queues: tuple[str, ...]) -> None:
+@click.option("--log", "logs", type=PATH, multiple=True, help="A log of run-code: /metrics counts what it tells.")
+def main(
+    grpc_port: int,
+    rest_port: int,
+    state: str,
+    signing_key: Path | None,
+    queues: tuple[str, ...],
+    logs: tuple[Path, ...],
+) -> None:
     ending = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: ending.set())
@@ -48,8 +59,9 @@ def main(grpc_port: int, rest_port: int, state: str, signing_key: Path | None, q
     operations = {**tasks.operations(), **Beside(tasks, storage).operations()}
     for name in queues:
         _make_queue(tasks, name)
+    metrics = exposition(QueueMetrics(engine), *([LogMetrics(logs)] if logs else []))
     try:
-        _, rest_port = rest_server.serve(tasks, operations, signer, rest_port)
+        _, rest_port = rest_server.serve(tasks, operations, signer, metrics, rest_port)
     except OSError as error:
         _fail(f"--rest-port: 127.0.0.1:{rest_port}: {error.strerror or error}")
     try:

@@ -7,7 +7,7 @@ import itertools
 import threading
 import time
 from bisect import bisect_left, insort
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -47,6 +47,8 @@ class QueueState:
     in_flight: int = 0
     replies: deque[float] = field(default_factory=deque)
     """When deliveries of the last minute came to their end."""
+    attempts: Counter[int] = field(default_factory=Counter)
+    """How many have come to their end since the process began, by status."""
 
     def put(self, entry: TaskEntry) -> None:
         if entry.name not in self.tasks:
@@ -284,6 +286,7 @@ class Engine:
         now = self._clock()
         state.replied(now)
         state.replies.append(now)
+        state.attempts[answer.status] += 1
         if answer.status in (429, 503):
             state.bucket = state.bucket.slowed(now)
         if state.tasks.get(entry.name) is not entry:

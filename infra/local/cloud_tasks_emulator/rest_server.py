@@ -15,6 +15,7 @@ from google.protobuf import json_format
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
+from infra.local.cloud_tasks_emulator.metrics import CONTENT_TYPE, Exposition
 from infra.local.cloud_tasks_emulator.model import RpcCode
 from infra.local.cloud_tasks_emulator.oidc import Signer
 from infra.local.cloud_tasks_emulator.service import CloudTasks, CloudTasksError, Operation
@@ -83,7 +84,7 @@ HTTP_STATUS = {
 
 
 def serve(
-    tasks: CloudTasks, operations: Mapping[str, Operation], signer: Signer, port: int
+    tasks: CloudTasks, operations: Mapping[str, Operation], signer: Signer, metrics: Exposition, port: int
 ) -> tuple[BaseWSGIServer, int]:
     """A started server on 127.0.0.1 and its port. Raises OSError where the port is taken."""
     with socket.socket() as listener:  # werkzeug itself would print its own lines and exit where the port is taken
@@ -91,7 +92,7 @@ def serve(
         listener.bind(("127.0.0.1", port))
         listener.listen(socket.SOMAXCONN)
         port = listener.getsockname()[1]
-        api = RestApi(tasks, operations, signer)
+        api = RestApi(tasks, operations, signer, metrics)
         server = make_server("127.0.0.1", port, api, threaded=True, request_handler=_Quiet, fd=listener.fileno())
     threading.Thread(target=server.serve_forever, name="rest", daemon=True).start()
     return server, port
@@ -100,13 +101,16 @@ def serve(
 class RestApi:
     """A WSGI application."""
 
-    def __init__(self, tasks: CloudTasks, operations: Mapping[str, Operation], signer: Signer) -> None:
+    def __init__(
+        self, tasks: CloudTasks, operations: Mapping[str, Operation], signer: Signer, metrics: Exposition
+    ) -> None:
         self._tasks = tasks
         self._operations = operations
         self._for_people: dict[str, Callable[[], Response]] = {
             CERTS_PATH: lambda: _json(200, signer.jwks()),
             "/": lambda: Response(PAGE.read_text(), mimetype="text/html"),
             "/queues": lambda: _json(200, {"queues": tasks.queues()}),
+            "/metrics": lambda: Response(metrics(), content_type=CONTENT_TYPE),
         }
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:

@@ -1,0 +1,43 @@
+import type { Meta, StoryObj } from "@storybook/react-vite";
+import { QueueStatus } from "../src/package";
+import { type StateName, states } from "./states";
+
+const meta: Meta = { title: "Package/QueueStatus" };
+export default meta;
+
+const face = (name: StateName): StoryObj => ({ render: () => <QueueStatus of={states[name]} /> });
+
+export const Idle = face("Idle");
+export const Sending = face("Sending");
+export const SendingAgain = face("SendingAgain");
+export const SendingOffline = face("SendingOffline");
+export const SendingSignedOut = face("SendingSignedOut");
+export const RateLimited = face("RateLimited");
+export const Queued = face("Queued");
+export const QueuedNext = face("QueuedNext");
+export const QueuedRun = face("QueuedRun");
+export const QueuedAgain = face("QueuedAgain");
+export const JudgeAway = face("JudgeAway");
+export const Processing = face("Processing");
+export const ProcessingBegins = face("ProcessingBegins");
+export const Accepted = face("Accepted");
+export const WrongAnswer = face("WrongAnswer");
+export const TimeLimit = face("TimeLimit");
+export const MemoryLimit = face("MemoryLimit");
+export const OutputLimit = face("OutputLimit");
+export const RuntimeError = face("RuntimeError");
+export const CompileError = face("CompileError");
+export const HiddenTestsOnly = face("HiddenTestsOnly");
+export const RunAccepted = face("RunAccepted");
+export const OwnInput = face("OwnInput");
+export const Failed = face("Failed");
+export const Superseded = face("Superseded");
+export const Cancelled = face("Cancelled");
+export const NotCancelled = face("NotCancelled");
+export const AttemptOver = face("AttemptOver");
+export const Refused = face("Refused");
+export const TooLarge = face("TooLarge");
+export const Offline = face("Offline");
+export const Unreachable = face("Unreachable");
+export const RateLimitedAfterwards = face("RateLimitedAfterwards");
+export const SignedOut = face("SignedOut");

@@ -1,0 +1,1 @@
+# Stands in for the checkout: `terraform test` needs only that the files are there.

@@ -1,0 +1,391 @@
+"""The plan against the code: limits, settings, indexes, what is deployed, who may do what, what is watched.
+
+Who an account is, is known only when it is made: that is tested in `terraform/tests/access.tftest.hcl`.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import main
+from functions import models, records
+from functions.domain.breaker import State
+from functions.domain.submission import RunType
+from functions.rejudging import CHOICES
+from functions.staff_models import SubmissionsQuery
+from infra import bootstrap, settings
+from infra.local import log_metrics
+from infra.settings import Settings
+from tests.bundle import bundle_files
+from tests.conftest import ROOT
+from tests.terraform.conftest import TERRAFORM, Plan
+
+FUNCTION = "google_cloudfunctions2_function"
+ENTRY_POINTS = ("run_code", "judge_submission", "sweep")
+NAMES = {point: point.replace("_", "-") for point in ENTRY_POINTS}
+
+ON_ONE_MACHINE_ONLY = {"TASKS_ADDRESS", "FIRESTORE_EMULATOR_HOST", "SQLITE_PATH"}
+SET_BY_THE_PLATFORM = {"K_SERVICE"}
+THE_FRAMEWORKS = {"THREADS", "WORKERS", "GUNICORN_LOG_LEVEL"}
+
+
+def service(plan: Plan, entry_point: str) -> Mapping[str, Any]:
+    config: Mapping[str, Any] = plan.of(FUNCTION)[NAMES[entry_point]]["service_config"][0]
+    return config
+
+
+def environment(plan: Plan, entry_point: str) -> dict[str, str]:
+    """What the function will have: what is secret or known only later is made up."""
+    later = plan.known_later(FUNCTION, NAMES[entry_point])["service_config"][0]
+    config = service(plan, entry_point)
+    made_up = {*later.get("environment_variables", {}), *(s["key"] for s in config["secret_environment_variables"])}
+    known: dict[str, str] = config["environment_variables"]
+    return {name: f"{name}, made up, of more than 32 characters" for name in made_up} | known
+
+
+def config_of(plan: Plan, entry_point: str) -> Settings:
+    return settings.read(environment(plan, entry_point))
+
+
+# Limits
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_each_function_starts_with_what_it_is_given(planned: Plan, entry_point: str) -> None:
+    """Reading the settings asserts their inequalities: leases, sweeps, deadlines."""
+    config = config_of(planned, entry_point)
+    settings.require(config, *bootstrap.NEEDED)
+    assert callable(getattr(main, planned.of(FUNCTION)[NAMES[entry_point]]["build_config"][0]["entry_point"]))
+    assert planned.of(FUNCTION)[NAMES[entry_point]]["build_config"][0]["entry_point"] == entry_point
+
+
+def test_each_queue_delivers_as_many_tickets_at_once_as_there_are_slots(planned: Plan) -> None:
+    slots = config_of(planned, "judge_submission").total_slots
+    queues = planned.of("google_cloud_tasks_queue")
+    assert {queue["name"] for queue in queues.values()} == {str(kind) for kind in RunType}
+    assert [queue["rate_limits"][0]["max_concurrent_dispatches"] for queue in queues.values()] == [slots, slots]
+
+
+def test_queues_never_give_up_and_are_soon_back(planned: Plan) -> None:
+    for queue in planned.of("google_cloud_tasks_queue").values():
+        [retry] = queue["retry_config"]
+        assert retry["max_attempts"] == -1
+        assert retry.get("max_retry_duration") is None
+        assert retry["max_backoff"] == "10s"
+        assert queue["rate_limits"][0]["max_dispatches_per_second"] <= 500
+
+
+def test_both_queues_tickets_have_room_at_the_handler(planned: Plan) -> None:
+    """Past it the platform refuses with 429, and Cloud Tasks slows the whole queue."""
+    handler = service(planned, "judge_submission")
+    slots = config_of(planned, "judge_submission").total_slots
+    assert 2 * slots <= handler["max_instance_count"] * handler["max_instance_request_concurrency"]
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_whatever_an_instance_takes_has_a_thread(planned: Plan, entry_point: str) -> None:
+    config, given = service(planned, entry_point), environment(planned, entry_point)
+    assert config["max_instance_request_concurrency"] <= int(given["THREADS"]) * int(given["WORKERS"])
+    assert config["min_instance_count"] <= config["max_instance_count"]
+    assert given["WORKERS"] == "1"  # what an instance keeps at hand is kept once
+
+
+def test_a_visit_may_last_as_long_as_its_ticket(planned: Plan) -> None:
+    config = config_of(planned, "judge_submission")
+    assert (
+        config.dispatch_deadline <= service(planned, "judge_submission")["timeout_seconds"] == config.function_timeout
+    )
+
+
+def test_the_sweep_runs_as_often_as_the_code_believes(planned: Plan) -> None:
+    [job] = planned.of("google_cloud_scheduler_job").values()
+    assert job["schedule"] == "* * * * *"
+    assert config_of(planned, "sweep").sweep_interval == 60
+    assert int(job["attempt_deadline"].removesuffix("s")) <= service(planned, "sweep")["timeout_seconds"]
+
+
+def test_tickets_and_sweeps_go_where_the_code_expects_them(planned: Plan) -> None:
+    for config in (config_of(planned, entry_point) for entry_point in ENTRY_POINTS):
+        assert config.handler_url is not None
+        assert config.sweep_url is not None
+        assert re.fullmatch(r"https://judge-submission-[^./]+\.europe-west1\.run\.app", config.handler_url)
+        [job] = planned.of("google_cloud_scheduler_job").values()
+        [target] = job["http_target"]
+        assert target["uri"] == target["oidc_token"][0]["audience"] == config.sweep_url != config.handler_url
+        assert [job[kind] for kind in ("app_engine_http_target", "pubsub_target")] == [[], []]
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_gunicorn_repeats_no_request_in_the_log(planned: Plan, entry_point: str) -> None:
+    assert environment(planned, entry_point)["GUNICORN_LOG_LEVEL"] in ("error", "critical")
+
+
+# Settings
+
+
+def test_every_setting_is_set_or_left_at_its_default_by_name(with_machine: Plan, with_everything: Plan) -> None:
+    """A new setting has to be put into one of the two: `environment` or `settings_left_at_default` in functions.tf."""
+    both = (environment(each, "run_code") for each in (with_machine, with_everything))
+    given = set().union(*both) - THE_FRAMEWORKS
+    left = set(with_everything.outputs["settings_left_at_default"])
+    read = {name.upper() for name in Settings.model_fields} - ON_ONE_MACHINE_ONLY - SET_BY_THE_PLATFORM
+    assert given | left == read
+    assert not given & left
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_no_secret_is_a_plain_variable(with_everything: Plan, entry_point: str) -> None:
+    plain = service(with_everything, entry_point)["environment_variables"]
+    unshown = {name.upper() for name, field in Settings.model_fields.items() if field.repr is False}
+    assert not unshown & set(plain)
+    assert {
+        secret["key"] for secret in service(with_everything, entry_point)["secret_environment_variables"]
+    } <= unshown
+
+
+# The store
+
+
+def test_composite_indexes_are_those_that_the_queries_need(planned: Plan) -> None:
+    """The embedded store refuses every query that none of these serves, in all suites."""
+    made = [
+        (index["collection"], tuple((f["field_path"], f["order"] == "DESCENDING") for f in index["fields"]))
+        for index in planned.of("google_firestore_index").values()
+    ]
+    assert sorted(made) == sorted(records.INDEXES)
+
+
+def not_indexed(plan: Plan) -> set[tuple[str, str]]:
+    return {(field["collection"], field["field"]) for field in plan.of("google_firestore_field").values()}
+
+
+def asked_for() -> Iterator[str]:
+    """The names of fields in conditions and orders, as they are written anywhere in the code; and those in tables."""
+    for file in (*(ROOT / "functions").rglob("*.py"), *(ROOT / "infra").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            match node:
+                case ast.Tuple(
+                    elts=[ast.Constant(value=str(name)), ast.Constant(value="==" | "<" | "<=" | ">" | ">="), _]
+                ):
+                    yield name
+                case ast.Tuple(elts=[ast.Constant(value=str(name)), ast.Constant(value=bool())]):
+                    yield name
+    yield from CHOICES
+    yield from SubmissionsQuery.model_fields
+
+
+def test_no_query_asks_for_a_field_without_an_index(planned: Plan) -> None:
+    asked = set(asked_for())
+    assert {"status", "turn_at", "student", "student_hash", "exam_id", "verdict", "free_at", "changed_at"} <= asked
+    assert not {field for _, field in not_indexed(planned)} & asked
+    for collection, fields in records.INDEXES:
+        assert not not_indexed(planned) & {(collection, field) for field, _ in fields}
+
+
+def test_what_is_large_is_in_no_index(planned: Plan) -> None:
+    large = {"code", "stdin", "results", "compile_output"}
+    assert {(kind, field) for kind in (records.SUBMISSIONS, records.REJUDGED) for field in large} <= not_indexed(
+        planned
+    )
+    assert {(records.TESTS, "payload"), (records.PACKAGES, "payload")} <= not_indexed(planned)
+    for field in planned.of("google_firestore_field").values():
+        assert field["index_config"] == [{"indexes": []}]
+
+
+def test_only_submissions_that_say_so_are_deleted_by_the_store(planned: Plan) -> None:
+    mortal = [f for f in planned.of("google_firestore_field").values() if f["ttl_config"]]
+    assert [(field["collection"], field["field"]) for field in mortal] == [(records.SUBMISSIONS, "delete_at")]
+
+
+def test_marks_survive_mistakes(planned: Plan) -> None:
+    [database] = planned.of("google_firestore_database").values()
+    assert database["name"] == "(default)"
+    assert database["point_in_time_recovery_enablement"] == "POINT_IN_TIME_RECOVERY_ENABLED"
+    assert database["delete_protection_state"] == "DELETE_PROTECTION_ENABLED"
+    assert database["deletion_policy"] == "ABANDON"
+    [backup] = planned.of("google_firestore_backup_schedule").values()
+    assert backup["daily_recurrence"] == [{}]
+    assert int(backup["retention"].removesuffix("s")) >= 14 * 24 * 3600
+
+
+def test_the_stores_rules_are_ours(planned: Plan) -> None:
+    [rules] = planned.of("google_firebaserules_ruleset").values()
+    assert rules["source"][0]["files"][0]["content"] == (ROOT / "infra" / "firestore.rules").read_text()
+    assert planned.of("google_firebaserules_release")["firestore"]["name"] == "cloud.firestore"
+
+
+def test_buckets_are_private_and_forgive(planned: Plan) -> None:
+    buckets = planned.of("google_storage_bucket")
+    assert set(buckets) == {"source", "objects", "archives"}
+    for bucket in buckets.values():
+        assert bucket["uniform_bucket_level_access"] is True
+        assert bucket["public_access_prevention"] == "enforced"
+        assert bucket["versioning"] == [{"enabled": True}]
+        assert bucket["force_destroy"] is False
+        for rule in bucket["lifecycle_rule"]:
+            deletes = rule["action"][0]["type"] == "Delete"
+            assert not deletes or rule["condition"][0]["with_state"] == "ARCHIVED"  # nothing that is in use
+
+
+# What is deployed
+
+
+def test_the_bundle_is_what_gcloudignore_leaves(planned: Plan) -> None:
+    left = set(map(str, bundle_files(ROOT)))
+    assert {source["filename"] for source in planned.read("archive_file")["source"]} == left
+    assert {"main.py", "requirements.txt", "functions/api.py", "infra/bootstrap.py"} <= left
+
+
+# Who may do what
+
+
+def test_grants_are_these_and_no_others(with_machine: Plan) -> None:
+    grants = {
+        (address.partition(".")[0], change["role"])
+        for address, change in with_machine.changes.items()
+        if "_iam_" in address
+    }
+    assert grants == {
+        ("google_artifact_registry_repository_iam_member", "roles/artifactregistry.writer"),
+        ("google_cloud_run_v2_service_iam_member", "roles/run.invoker"),
+        ("google_cloud_tasks_queue_iam_member", "roles/cloudtasks.enqueuer"),
+        ("google_cloud_tasks_queue_iam_member", "roles/cloudtasks.viewer"),
+        ("google_project_iam_member", "roles/telemetry.tracesWriter"),
+        ("google_project_iam_member", "roles/datastore.user"),
+        ("google_project_iam_member", "roles/logging.logWriter"),
+        ("google_secret_manager_secret_iam_member", "roles/secretmanager.secretAccessor"),
+        ("google_service_account_iam_member", "roles/iam.serviceAccountUser"),
+        ("google_storage_bucket_iam_member", "roles/storage.objectUser"),
+        ("google_storage_bucket_iam_member", "roles/storage.objectViewer"),
+    }
+
+
+def test_only_the_api_is_for_everybody(planned: Plan) -> None:
+    public = [
+        address
+        for address, change in planned.changes.items()
+        if change.get("member") in ("allUsers", "allAuthenticatedUsers")
+    ]
+    assert public == ['google_cloud_run_v2_service_iam_member.invoker["run-code"]']
+    assert {NAMES[p]: service(planned, p)["ingress_settings"] for p in ENTRY_POINTS} == {
+        "run-code": "ALLOW_ALL",
+        "judge-submission": "ALLOW_INTERNAL_ONLY",
+        "sweep": "ALLOW_INTERNAL_ONLY",
+    }
+
+
+# The machine
+
+
+def startup_script() -> str:
+    """As Terraform fills it in."""
+    values = {"port": "2358", "health_port": "2359", "workers": "16", "project": "example", "secret": "t"}
+    values |= {"secret_version": "1"} | {f"images.{name}": name for name in ("judge0", "postgres", "redis", "nginx")}
+    script = (TERRAFORM / "judge0-startup.sh").read_text()
+    filled = re.sub(r"\$\{([a-z_0-9.]+)\}", lambda found: values[found[1]], script)
+    assert "${" not in filled
+    return filled
+
+
+def test_the_machine_starts_judge0_as_it_is_known_here(tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text(startup_script())
+    subprocess.run(["bash", "-n", str(script)], check=True)
+    services = yaml.safe_load(startup_script().split("<<'COMPOSE'\n")[1].split("\nCOMPOSE\n")[0])["services"]
+    assert {name: each["image"] for name, each in services.items()} == {
+        "server": "judge0", "workers": "judge0", "db": "postgres", "redis": "redis", "health": "nginx",
+    }  # fmt: skip
+    assert services["server"]["ports"] == ["2358:2358"]
+    assert all(each["restart"] == "always" for each in services.values())
+    assert 'judge0/judge0:1.13.1"' in (TERRAFORM / "judge0.tf").read_text()
+
+
+def test_the_machine_is_reached_by_the_functions_alone(with_machine: Plan) -> None:
+    rules = with_machine.of("google_compute_firewall")
+    [connector] = with_machine.of("google_vpc_access_connector").values()
+    on_its_port = [rule for rule in rules.values() if rule["allow"][0]["ports"] == ["2358"]]
+    assert [rule["source_ranges"] for rule in on_its_port] == [[connector["ip_cidr_range"]]]
+    [template] = with_machine.of("google_compute_instance_template").values()
+    assert template["network_interface"][0]["access_config"] == []
+    address = template["network_interface"][0]["network_ip"]
+    assert config_of(with_machine, "judge_submission").judge0_url == f"http://{address}:2358"
+    [group] = with_machine.of("google_compute_instance_group_manager").values()
+    [update] = group["update_policy"]
+    assert (group["target_size"], update["max_surge_fixed"], update["max_unavailable_fixed"]) == (1, 0, 1)
+
+
+# What is watched
+
+
+METRICS = {name.removeprefix("run_code_").removesuffix("_total") for name in log_metrics.NAMES}
+
+
+def test_metrics_are_the_ones_that_the_local_stack_serves_too(planned: Plan) -> None:
+    metrics = planned.of("google_logging_metric")
+    assert {metric["name"] for metric in metrics.values()} == {f"run_code/{name}" for name in METRICS}
+    for metric in metrics.values():
+        [descriptor] = metric["metric_descriptor"]
+        measured = descriptor["value_type"] == "DISTRIBUTION"
+        assert descriptor["metric_kind"] == "DELTA"
+        assert measured == bool(metric["value_extractor"]) == bool(metric["bucket_options"])
+        assert {label["key"] for label in descriptor["labels"]} == set(metric["label_extractors"] or {})
+
+
+def used(text: str) -> set[str]:
+    return set(re.findall(r"user/run_code/(\w+)", text))
+
+
+def test_alerts_and_dashboard_look_at_metrics_that_are_there(planned: Plan) -> None:
+    alerts = json.dumps(list(planned.of("google_monitoring_alert_policy").values()))
+    [dashboard] = planned.of("google_monitoring_dashboard").values()
+    assert {"oldest_wait_seconds", "failures"} <= used(alerts) <= METRICS
+    assert used(dashboard["dashboard_json"]) == METRICS
+    services = re.findall(r'service_name=\\"([a-z-]+)', alerts + dashboard["dashboard_json"].replace("\\", "\\\\"))
+    assert set(services) <= set(NAMES.values())
+
+
+def test_waiting_for_over_a_minute_is_told_exactly_then(planned: Plan) -> None:
+    """A percentile of a distribution is somewhere in its bucket: a minute has to be between two of them."""
+    [bounds] = planned.of("google_logging_metric")["oldest_wait_seconds"]["bucket_options"][0]["explicit_buckets"]
+    [condition] = planned.of("google_monitoring_alert_policy")["oldest_waiting"]["conditions"]
+    assert condition["condition_threshold"][0]["threshold_value"] == 60
+    assert 60 in bounds["bounds"]
+
+
+def slug(heading: str) -> str:
+    return re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
+
+
+def test_each_alert_says_what_to_do_and_where_more_is_said(planned: Plan) -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    sections = {slug(heading) for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE)}
+    alerts = planned.of("google_monitoring_alert_policy")
+    one_each = {"oldest_waiting", "breaker_open", "failed", "error_rate", "sweep_silent", "away"}
+    assert set(alerts) == one_each | {str(kind) for kind in RunType}
+    for alert in alerts.values():
+        what_to_do, section = alert["documentation"][0]["content"].split("More: docs/operations.md#")
+        assert len(what_to_do) > 100
+        assert section in sections
+        assert len(alert["notification_channels"]) == 1
+
+
+@pytest.mark.parametrize(("status", "well"), [("healthy", True), ("degraded", True), ("unhealthy", False)])
+def test_the_uptime_check_understands_health(planned: Plan, status: Any, well: bool) -> None:
+    [check] = planned.of("google_monitoring_uptime_check_config").values()
+    [matcher] = check["content_matchers"]
+    judge = models.JudgeHealth(state=State.CLOSED, since=None)
+    body = models.HealthView(
+        status=status, queue_length=0, processing=0, max_concurrent=3, uptime=1, queues={}, judge=judge, judges=[],
+        version="1",
+    ).model_dump_json()  # fmt: skip
+    assert (matcher["matcher"], check["http_check"][0]["path"]) == ("MATCHES_REGEX", "/health")
+    assert bool(re.search(matcher["content"], body)) == well
