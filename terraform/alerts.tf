@@ -149,11 +149,11 @@ resource "google_monitoring_alert_policy" "queue_stands" {
   notification_channels = [google_monitoring_notification_channel.email.id]
 
   conditions {
-    display_name = "depth over ${local.max_concurrent_submissions} for 10 minutes, and not falling"
+    display_name = "depth over ${local.most_slots} for 10 minutes, and not falling"
 
     condition_prometheus_query_language {
       query                     = <<-PROMQL
-        min_over_time(cloudtasks_googleapis_com:queue_depth{monitored_resource="cloud_tasks_queue", queue_id="${each.key}"}[10m]) > ${local.max_concurrent_submissions}
+        min_over_time(cloudtasks_googleapis_com:queue_depth{monitored_resource="cloud_tasks_queue", queue_id="${each.key}"}[10m]) > ${local.most_slots}
         and delta(cloudtasks_googleapis_com:queue_depth{monitored_resource="cloud_tasks_queue", queue_id="${each.key}"}[10m]) >= 0
       PROMQL
       duration                  = "0s"

@@ -23,11 +23,13 @@ resource "google_firestore_backup_schedule" "daily" {
 locals {
   indexes = {
     line             = { collection = "submissions", fields = ["status", "run_type", "turn_at"] }
+    line_of_some     = { collection = "submissions", fields = ["status", "run_type", "language", "turn_at"] }
     service_times    = { collection = "submissions", fields = ["status", "run_type", "finished_at desc"] }
     history          = { collection = "submissions", fields = ["attempt_id", "created_at desc"] }
     staff_question   = { collection = "submissions", fields = ["question_id", "created_at desc"] }
     staff_status     = { collection = "submissions", fields = ["status", "created_at desc"] }
     line_of_rejudged = { collection = "rejudged", fields = ["status", "turn_at"] }
+    rejudged_of_some = { collection = "rejudged", fields = ["status", "language", "turn_at"] }
   }
 }
 

@@ -22,7 +22,7 @@ locals {
       ingress     = "ALLOW_INTERNAL_ONLY" # Cloud Tasks of this project counts as internal at the run.app address
       concurrency = local.judge_concurrency
       # room for both queues' tickets at once, and one more for `slots --set`
-      instances = ceil(2 * local.max_concurrent_submissions / local.judge_concurrency) + 1
+      instances = ceil(2 * local.most_slots / local.judge_concurrency) + 1
       warm      = var.warm_instances
       memory    = "2Gi"
       timeout   = local.dispatch_deadline
@@ -52,20 +52,21 @@ locals {
       TASKS_SERVICE_ACCOUNT      = google_service_account.tasks.email
       SWEEP_URL                  = local.urls["sweep"]
       SCHEDULER_SERVICE_ACCOUNT  = google_service_account.scheduler.email
-      MAX_CONCURRENT_SUBMISSIONS = tostring(local.max_concurrent_submissions)
+      MAX_CONCURRENT_SUBMISSIONS = local.max_concurrent_submissions
       DISPATCH_DEADLINE          = tostring(local.dispatch_deadline)
       FUNCTION_TIMEOUT           = tostring(local.dispatch_deadline)
       SWEEP_INTERVAL             = tostring(local.sweep_interval)
-      JUDGE0_URL                 = local.judge0_url
       ALLOWED_ORIGINS            = join(",", var.allowed_origins)
     },
     {
       for name, value in {
-        JUDGE0_API_HOST = var.judge0_api_host
-        AUTH_JWKS_URL   = var.auth.jwks_url
-        AUTH_ISSUER     = var.auth.issuer
-        AUTH_AUDIENCE   = var.auth.audience
-        AUTH_ROLE_CLAIM = var.auth.role_claim
+        JUDGE0_URL       = local.judge0_url
+        JUDGE0_DISCOVERY = local.judge0_discovery
+        JUDGE0_API_HOST  = var.judge0_api_host
+        AUTH_JWKS_URL    = var.auth.jwks_url
+        AUTH_ISSUER      = var.auth.issuer
+        AUTH_AUDIENCE    = var.auth.audience
+        AUTH_ROLE_CLAIM  = var.auth.role_claim
       } : name => value if value != null
     },
   )

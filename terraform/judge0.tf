@@ -1,4 +1,5 @@
-# A Judge0 of our own, on Compute Engine: there only where vm_size says so. One machine, made anew when it is broken.
+# A Judge0 of our own, on Compute Engine: there only where vm_size says so. One machine, made anew when it is broken; or,
+# where judges.most says so, as many as what waits needs (autoscaling.tf).
 
 locals {
   # workers: Judge0's own rule, two a CPU. submissions: how many are judged at once, the guide's capacity table.
@@ -9,12 +10,22 @@ locals {
   }
   judges = var.vm_size == null ? {} : { judge0 = local.vm_sizes[var.vm_size] }
 
-  max_concurrent_submissions = try(local.judges["judge0"].submissions, coalesce(var.max_concurrent_submissions, 3))
+  several = var.judges.most > 1
+
+  # Of each judge without a number of its own: what the functions are told, and the most that it can come to.
+  max_concurrent_submissions = coalesce(var.max_concurrent_submissions, try(tostring(local.judges["judge0"].submissions), "3"))
+  auto                       = startswith(local.max_concurrent_submissions, "auto")
+  most_each                  = local.max_concurrent_submissions == "auto" ? 20 : tonumber(regex("[0-9]+$", local.max_concurrent_submissions))
+
+  judges_elsewhere = [for judge in split(",", coalesce(var.judge0_url, "-")) : trimspace(judge)]
+  most_slots = length(local.judges) == 0 ? sum([
+    for judge in local.judges_elsewhere : try(tonumber(regex("=([0-9]+)$", judge)[0]), local.most_each)
+  ]) : local.most_each * var.judges.most
 
   judges_zone   = "${var.region}-b" # every region has this one
   judge0_port   = 2358
   health_port   = 2359
-  judge0_url    = length(local.judges) == 0 ? var.judge0_url : "http://${local.judge0_address}:${local.judge0_port}"
+  judge0_url    = length(local.judges) == 0 ? var.judge0_url : local.several ? null : "http://${local.judge0_address}:${local.judge0_port}"
   judge0_images = { judge0 = "judge0/judge0:1.13.1", postgres = "postgres:16.2", redis = "redis:7.2.4", nginx = "nginx:1.26.2" }
 }
 
@@ -61,17 +72,17 @@ resource "google_compute_instance_template" "judge" {
     auto_delete  = true
   }
 
-  # Fixed, so that its address is known before it is there; no external one.
+  # The only one has a fixed address, known before it is there; several find themselves a name. No external one.
   network_interface {
     subnetwork = google_compute_subnetwork.judges[each.key].id
-    network_ip = google_compute_address.judge[each.key].address
+    network_ip = local.several ? null : google_compute_address.judge[each.key].address
   }
 
   metadata = {
     enable-oslogin         = "TRUE"
     block-project-ssh-keys = "TRUE"
   }
-  metadata_startup_script = templatefile("${path.module}/judge0-startup.sh", {
+  metadata_startup_script = join("\n", concat([templatefile("${path.module}/judge0-startup.sh", {
     images      = local.judge0_images
     port        = local.judge0_port
     health_port = local.health_port
@@ -80,7 +91,7 @@ resource "google_compute_instance_template" "judge" {
     # another token makes another template, and so another machine
     secret_version = google_secret_manager_secret_version.secret["JUDGE0_AUTH_TOKEN"].version
     workers        = each.value.workers
-  })
+  })], local.joining))
 
   service_account {
     email  = google_service_account.judge[each.key].email
@@ -123,7 +134,7 @@ resource "google_compute_instance_group_manager" "judge" {
   name               = "run-code-${each.key}"
   base_instance_name = "run-code-${each.key}"
   zone               = local.judges_zone
-  target_size        = 1
+  target_size        = local.several ? null : 1 # the autoscaler's
 
   version {
     instance_template = google_compute_instance_template.judge[each.key].id
@@ -134,17 +145,18 @@ resource "google_compute_instance_group_manager" "judge" {
     initial_delay_sec = 1200 # two boots, and 4 GB of images to fetch and unpack
   }
 
-  # There is one address: the old machine goes before the new one comes.
+  # Where there is one address the old machine goes before the new one comes; several are replaced one by one.
   update_policy {
     type                  = "PROACTIVE"
     minimal_action        = "REPLACE"
-    max_surge_fixed       = 0
-    max_unavailable_fixed = 1
+    max_surge_fixed       = local.several ? 1 : 0
+    max_unavailable_fixed = local.several ? 0 : 1
   }
 
   depends_on = [
     google_compute_firewall.to_judge,
     google_compute_router_nat.judges,
+    google_dns_managed_zone_iam_member.judges,
     google_secret_manager_secret_iam_member.judge,
   ]
 }

@@ -31,7 +31,7 @@ resource "google_compute_subnetwork" "judges" {
   ip_cidr_range            = local.judges_range
   private_ip_google_access = true
 
-  #checkov:skip=CKV_GCP_26: one machine with one way in; what it is asked is in the functions' logs
+  #checkov:skip=CKV_GCP_26: machines with one way in; what they are asked is in the functions' logs
 }
 
 resource "google_compute_address" "judge" {
@@ -85,11 +85,11 @@ resource "google_vpc_access_connector" "judges" {
 }
 
 resource "google_compute_firewall" "to_judge" {
-  for_each = length(local.judges) == 0 ? {} : {
+  for_each = length(local.judges) == 0 ? {} : merge({
     functions     = { from = [local.connector_range], port = local.judge0_port }
     health-checks = { from = local.health_checks, port = local.health_port }
     ssh-by-iap    = { from = local.iap, port = 22 }
-  }
+  }, local.several ? { judges = { from = [local.judges_range], port = local.health_port } } : {})
 
   name                    = "run-code-${each.key}"
   network                 = google_compute_network.judges["judge0"].id

@@ -9,8 +9,8 @@ output "try" {
 }
 
 output "max_concurrent_submissions" {
-  description = "How many are judged at once."
-  value       = local.max_concurrent_submissions
+  description = "How many are judged at once, at most."
+  value       = local.most_slots
 }
 
 output "admin_environment" {
@@ -22,6 +22,7 @@ output "admin_environment" {
     RECEIPT_KEY                    = random_password.receipt_key.result
     AUTH_JWT_SECRET                = var.auth_jwt_secret                             # preflight signs its students' tokens with it
     JUDGE0_URL                     = length(local.judges) == 0 ? var.judge0_url : "" # ours has no address out here
+    JUDGE0_DISCOVERY               = null                                            # nor have several
   }) : "export ${name}='${replace(value, "'", "'\\''")}'" if value != null])
 }
 

@@ -18,7 +18,9 @@ resource "google_cloud_tasks_queue" "queue" {
   location = var.region
 
   rate_limits {
-    max_concurrent_dispatches = local.max_concurrent_submissions
+    # Where judges come and go, or `auto` decides, the functions set it to the slots that there are. It is not ignored
+    # here: that would hold for a fixed number, too. The most that it can come to is never wrong (docs/decisions/0014).
+    max_concurrent_dispatches = local.most_slots
     max_dispatches_per_second = 500
   }
 
@@ -48,6 +50,26 @@ resource "google_cloud_tasks_queue_iam_member" "viewer" {
   name     = google_cloud_tasks_queue.queue[each.value.queue].name
   location = var.region
   role     = "roles/cloudtasks.viewer"
+  member   = google_service_account.function[each.value.function].member
+}
+
+# Who sees judges come and go, and how much they bear, tells the queues: what judges, and the sweep.
+resource "google_project_iam_custom_role" "limits" {
+  for_each = local.several || local.auto ? { update = "cloudtasks.queues.update" } : {}
+
+  role_id     = "runCodeQueueLimits"
+  title       = "run-code: sets how many tickets a queue delivers at once"
+  permissions = [each.value]
+
+  depends_on = [google_project_service.api]
+}
+
+resource "google_cloud_tasks_queue_iam_member" "limits" {
+  for_each = { for key, user in local.queue_users : key => user if user.function != "run-code" && (local.several || local.auto) }
+
+  name     = google_cloud_tasks_queue.queue[each.value.queue].name
+  location = var.region
+  role     = google_project_iam_custom_role.limits["update"].name
   member   = google_service_account.function[each.value.function].member
 }
 

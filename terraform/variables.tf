@@ -40,14 +40,50 @@ variable "vm_size" {
   }
 }
 
+variable "judges" {
+  description = "With vm_size: how many machines there may be at most, each of that size. With more than one they come and go with what waits; seconds_each is how long one submission is judged (service_seconds on the dashboard). schedule: exams that are known, each from a cron expression on for so many minutes, with at least so many judges."
+  type = object({
+    most         = optional(number, 1)
+    seconds_each = optional(number, 6)
+    schedule = optional(map(object({
+      cron      = string
+      minutes   = number
+      judges    = number
+      time_zone = optional(string, "Etc/UTC")
+    })), {})
+  })
+  default = {}
+
+  validation {
+    condition     = var.judges.most >= 1 && var.judges.most <= 10 && floor(var.judges.most) == var.judges.most
+    error_message = "judges.most must be a whole number from 1 to 10: their network has addresses for that many, and for one that replaces another."
+  }
+  validation {
+    condition     = var.judges.most == 1 || var.vm_size != null
+    error_message = "judges is about machines of our own: set vm_size. Judges elsewhere are listed in judge0_url."
+  }
+  validation {
+    condition     = var.judges.seconds_each > 0
+    error_message = "judges.seconds_each must be over 0."
+  }
+  validation {
+    condition     = length(var.judges.schedule) == 0 || var.judges.most > 1
+    error_message = "A schedule needs more than one judge to choose from: set judges.most."
+  }
+  validation {
+    condition     = alltrue([for name, exam in var.judges.schedule : can(regex("^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$", name)) && length(split(" ", exam.cron)) == 5 && exam.minutes >= 5 && exam.judges >= 1 && exam.judges <= var.judges.most])
+    error_message = "Each of judges.schedule has a lower-case name, a cron expression of five fields, 5 minutes or more, and 1 to judges.most judges."
+  }
+}
+
 variable "judge0_url" {
-  description = "Where a Judge0 is, when vm_size is null."
+  description = "Where a Judge0 is, when vm_size is null; or several: https://a.example=3,https://b.example=8, each with how many submissions it judges at once."
   type        = string
   default     = null
 
   validation {
-    condition     = var.judge0_url == null || can(regex("^https://[^/?#]+[^?#]*$", var.judge0_url))
-    error_message = "judge0_url must be an https URL: students' code and the key travel there."
+    condition     = var.judge0_url == null || alltrue([for judge in split(",", coalesce(var.judge0_url, "-")) : can(regex("^https://[^/?#@=]+(/[^?#=]*)?(=([1-9][0-9]?|100))?$", trimspace(judge)))])
+    error_message = "judge0_url must be an https URL, for students' code and the key travel there, or a list of them: https://a.example=3,https://b.example=8. Keys have variables of their own."
   }
 }
 
@@ -70,24 +106,28 @@ variable "judge0_api_key" {
 }
 
 variable "judge0_auth_token" {
-  description = "The X-Auth-Token of a self-hosted Judge0 at judge0_url. Pass it as TF_VAR_judge0_auth_token. Our own machine's is made here."
+  description = "The X-Auth-Token of a self-hosted Judge0 at judge0_url; of several, one for all or a.example=token,b.example=other. Pass it as TF_VAR_judge0_auth_token. Our own machine's is made here."
   type        = string
   default     = null
   sensitive   = true
 }
 
 variable "max_concurrent_submissions" {
-  description = "How many submissions are judged at once, over both queues together: the number of slots. Null: 3; with vm_size its table decides."
-  type        = number
+  description = "How many submissions each judge without a number of its own judges at once: the number of its slots. auto, or auto:2-12 with bounds: as many as it bears. Null: 3; with vm_size its table decides."
+  type        = string
   default     = null
 
   validation {
-    condition     = try(var.max_concurrent_submissions >= 1 && var.max_concurrent_submissions <= 100 && floor(var.max_concurrent_submissions) == var.max_concurrent_submissions, var.max_concurrent_submissions == null)
-    error_message = "max_concurrent_submissions must be a whole number from 1 to 100."
+    condition     = var.max_concurrent_submissions == null || can(regex("^([1-9][0-9]?|100)$|^auto(:([1-9][0-9]?|100)-([1-9][0-9]?|100))?$", var.max_concurrent_submissions))
+    error_message = "max_concurrent_submissions must be a whole number from 1 to 100, or auto, or auto:2-12 with bounds from 1 to 100."
   }
   validation {
-    condition     = var.max_concurrent_submissions == null || var.vm_size == null
-    error_message = "With vm_size its table decides how many at once: leave max_concurrent_submissions out."
+    condition     = try(tonumber(regex("^auto:([0-9]+)-", var.max_concurrent_submissions)[0]) <= tonumber(regex("-([0-9]+)$", var.max_concurrent_submissions)[0]), true)
+    error_message = "The bounds of max_concurrent_submissions are the wrong way round."
+  }
+  validation {
+    condition     = var.vm_size == null || startswith(coalesce(var.max_concurrent_submissions, "auto"), "auto")
+    error_message = "With vm_size its table decides how many at once: leave max_concurrent_submissions out, or say auto."
   }
 }
 

@@ -20,9 +20,14 @@ from tests.conftest import ROOT, missing
 TERRAFORM = ROOT / "terraform"
 ALWAYS = {"project": "example", "alert_email": "staff@example.org", "repository": str(ROOT)}
 WITH_MACHINE = {**ALWAYS, "vm_size": "large", "auth": '{jwks_url="https://keys.example.org"}'}
+WITH_SEVERAL = {
+    **WITH_MACHINE,
+    "judges": '{most=10, schedule={algorithms={cron="45 8 14 6 *", minutes=180, judges=4, time_zone="Europe/Vienna"}}}',
+    "max_concurrent_submissions": "auto:2-30",
+}
 WITH_EVERYTHING = {
     **ALWAYS,
-    "judge0_url": "https://judge.example.org",
+    "judge0_url": "https://judge.example.org,https://small.example.org=3",
     "judge0_api_host": "judge.example.org",
     "judge0_api_key": "key",
     "judge0_auth_token": "token",
@@ -133,13 +138,19 @@ def with_machine(tmp_path_factory: pytest.TempPathFactory) -> Plan:
 
 
 @pytest.fixture(scope="session")
+def with_several(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    """One to ten of them, each judging as many at once as it bears."""
+    return plan(tmp_path_factory.mktemp("several"), WITH_SEVERAL)
+
+
+@pytest.fixture(scope="session")
 def with_everything(tmp_path_factory: pytest.TempPathFactory) -> Plan:
-    """A judge elsewhere, as many slots as there can be, and every variable given."""
+    """Judges elsewhere, one with as many slots as there can be, and every variable given."""
     return plan(tmp_path_factory.mktemp("everything"), WITH_EVERYTHING)
 
 
-@pytest.fixture(params=["with_machine", "with_everything"])
+@pytest.fixture(params=["with_machine", "with_several", "with_everything"])
 def planned(request: pytest.FixtureRequest) -> Plan:
-    """Each of the two plans."""
+    """Each of the plans."""
     found: Plan = request.getfixturevalue(request.param)
     return found

@@ -6,7 +6,9 @@ Who an account is, is known only when it is made: that is tested in `terraform/t
 from __future__ import annotations
 
 import ast
+import ipaddress
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -20,6 +22,7 @@ import yaml
 
 import main
 from functions import models, records
+from functions.domain import scaling
 from functions.domain.breaker import State
 from functions.domain.submission import RunType
 from functions.rejudging import CHOICES
@@ -65,13 +68,27 @@ def config_of(plan: Plan, entry_point: str) -> Settings:
 def test_each_function_starts_with_what_it_is_given(planned: Plan, entry_point: str) -> None:
     """Reading the settings asserts their inequalities: leases, sweeps, deadlines."""
     config = config_of(planned, entry_point)
-    settings.require(config, *bootstrap.NEEDED)
+    found_by_name = {"judge0_url"} if config.judge0_discovery else set[str]()
+    settings.require(config, *(name for name in bootstrap.NEEDED if name not in found_by_name))
     assert callable(getattr(main, planned.of(FUNCTION)[NAMES[entry_point]]["build_config"][0]["entry_point"]))
     assert planned.of(FUNCTION)[NAMES[entry_point]]["build_config"][0]["entry_point"] == entry_point
 
 
-def test_each_queue_delivers_as_many_tickets_at_once_as_there_are_slots(planned: Plan) -> None:
-    slots = config_of(planned, "judge_submission").total_slots
+def most_slots(plan: Plan) -> int:
+    """That all judges together can come to have."""
+    config = config_of(plan, "judge_submission")
+    each = config.slots_each if config.concurrency is None else config.concurrency.most
+    scaled = plan.of("google_compute_autoscaler").values()
+    found = sum(int(autoscaler["autoscaling_policy"][0]["max_replicas"]) for autoscaler in scaled)
+    return sum(judge.slots or each for judge in config.given_judges().values()) + found * each
+
+
+def test_the_slots_of_all_judges_are_counted(with_machine: Plan, with_several: Plan, with_everything: Plan) -> None:
+    assert [most_slots(plan) for plan in (with_machine, with_several, with_everything)] == [15, 300, 103]
+
+
+def test_each_queue_delivers_as_many_tickets_at_once_as_there_can_be_slots(planned: Plan) -> None:
+    slots = most_slots(planned)
     queues = planned.of("google_cloud_tasks_queue")
     assert {queue["name"] for queue in queues.values()} == {str(kind) for kind in RunType}
     assert [queue["rate_limits"][0]["max_concurrent_dispatches"] for queue in queues.values()] == [slots, slots]
@@ -89,7 +106,7 @@ def test_queues_never_give_up_and_are_soon_back(planned: Plan) -> None:
 def test_both_queues_tickets_have_room_at_the_handler(planned: Plan) -> None:
     """Past it the platform refuses with 429, and Cloud Tasks slows the whole queue."""
     handler = service(planned, "judge_submission")
-    slots = config_of(planned, "judge_submission").total_slots
+    slots = most_slots(planned)
     assert 2 * slots <= handler["max_instance_count"] * handler["max_instance_request_concurrency"]
 
 
@@ -140,9 +157,11 @@ def test_the_framework_leaves_stderr_alone(planned: Plan, entry_point: str, monk
 # Settings
 
 
-def test_every_setting_is_set_or_left_at_its_default_by_name(with_machine: Plan, with_everything: Plan) -> None:
+def test_every_setting_is_set_or_left_at_its_default_by_name(
+    with_machine: Plan, with_several: Plan, with_everything: Plan
+) -> None:
     """A new setting has to be put into one of the two: `environment` or `settings_left_at_default` in functions.tf."""
-    both = (environment(each, "run_code") for each in (with_machine, with_everything))
+    both = (environment(each, "run_code") for each in (with_machine, with_several, with_everything))
     given = set().union(*both) - THE_FRAMEWORKS
     left = set(with_everything.outputs["settings_left_at_default"])
     read = {name.upper() for name in Settings.model_fields} - ON_ONE_MACHINE_ONLY - SET_BY_THE_PLATFORM
@@ -429,6 +448,143 @@ def test_the_machine_is_reached_by_the_functions_alone(with_machine: Plan) -> No
     [group] = with_machine.of("google_compute_instance_group_manager").values()
     [update] = group["update_policy"]
     assert (group["target_size"], update["max_surge_fixed"], update["max_unavailable_fixed"]) == (1, 0, 1)
+
+
+# Several machines
+
+
+def test_the_autoscaler_wants_judges_as_the_forecast_does(with_several: Plan) -> None:
+    """As far as the platform can: what is in the queues, cleared before anybody has waited for too long."""
+    [autoscaler] = with_several.of("google_compute_autoscaler").values()
+    [policy] = autoscaler["autoscaling_policy"]
+    [metric] = policy["metric"]
+    assert metric["name"] == "cloudtasks.googleapis.com/queue/depth"
+    assert " OR " not in metric["filter"]
+    slots, seconds_each = 15, 6.0  # a large one, and the default
+    assert metric["single_instance_assignment"] == slots * scaling.LONG_WAIT / seconds_each
+    assert (policy["min_replicas"], policy["max_replicas"]) == (1, 10)
+    [scale_in] = policy["scale_in_control"]
+    assert scale_in["max_scaled_in_replicas"][0]["fixed"] == 1
+    assert scale_in["time_window_sec"] >= policy["cooldown_period"]
+
+
+def test_an_exam_that_is_known_has_its_judges_from_the_beginning(with_several: Plan) -> None:
+    [autoscaler] = with_several.of("google_compute_autoscaler").values()
+    [schedule] = autoscaler["autoscaling_policy"][0]["scaling_schedules"]
+    assert schedule == schedule | {
+        "name": "algorithms", "schedule": "45 8 14 6 *", "duration_sec": 10_800, "min_required_replicas": 4,
+        "time_zone": "Europe/Vienna",
+    }  # fmt: skip
+
+
+def test_several_share_a_name_and_no_address(with_several: Plan) -> None:
+    config = config_of(with_several, "judge_submission")
+    found = config.discovered()
+    assert found is not None
+    assert (config.judge0_url, found.port, found.slots) == (None, 2358, None)
+    [zone] = with_several.of("google_dns_managed_zone").values()
+    assert zone["visibility"] == "private"
+    assert f"{found.name}.".endswith(f".{zone['dns_name']}")
+    [template] = with_several.of("google_compute_instance_template").values()
+    assert template["network_interface"][0].get("network_ip") is None
+    [group] = with_several.of("google_compute_instance_group_manager").values()
+    [update] = group["update_policy"]
+    assert (group.get("target_size"), update["max_surge_fixed"], update["max_unavailable_fixed"]) == (None, 1, 0)
+
+
+def test_there_is_an_address_for_each_machine_and_one_that_replaces_another(with_several: Plan) -> None:
+    [subnetwork] = with_several.of("google_compute_subnetwork").values()
+    [autoscaler] = with_several.of("google_compute_autoscaler").values()
+    googles, kept_for_one_alone = 4, len(with_several.of("google_compute_address"))
+    free = ipaddress.ip_network(subnetwork["ip_cidr_range"]).num_addresses - googles - kept_for_one_alone
+    assert autoscaler["autoscaling_policy"][0]["max_replicas"] + 1 <= free
+
+
+def test_judges_ask_each_other_for_their_health_alone(with_several: Plan) -> None:
+    rules = with_several.of("google_compute_firewall")
+    [subnetwork] = with_several.of("google_compute_subnetwork").values()
+    between = [rule for rule in rules.values() if subnetwork["ip_cidr_range"] in rule["source_ranges"]]
+    assert [rule["allow"][0]["ports"] for rule in between] == [["2359"]]
+
+
+def test_roles_of_our_own_allow_one_thing_each(with_several: Plan) -> None:
+    roles = with_several.of("google_project_iam_custom_role")
+    assert set(roles["update"]["permissions"]) == {"cloudtasks.queues.update"}
+    may = set(roles["judge0"]["permissions"])
+    assert {one for one in may if not one.startswith("dns.resourceRecordSets.")} == {
+        "dns.changes.create", "dns.changes.get", "dns.managedZones.get",
+    }  # fmt: skip
+
+
+MEMBER = TERRAFORM / "judge0-member.sh"
+STAND_INS = {
+    "curl": """case "${@: -1}" in
+      *metadata*) echo 10.0.0.1 ;;
+      *) address=${@: -1}; address=${address#http://}; grep -qxF "${address%%:*}" answering ;;
+    esac""",
+    "getent": 'sed "s/$/ STREAM/" seen',
+    "sleep": 'echo "$1" >> slept; [ "$(wc -l < slept)" -lt "${ROUNDS:-1}" ] || kill $PPID',
+    "gcloud": """echo "$3" >> calls
+    case $3 in
+      list) [ ! -e away ] && paste -sd';' zone ;;
+      *) for each in "$@"; do case $each in --rrdatas=*) tr , '\n' <<< "${each#--rrdatas=}" > zone ;; esac; done ;;
+    esac""",
+}
+
+
+def member(folder: Path, what: str, *, zone: str, answering: str, rounds: int = 1, seen: str | None = None) -> str:
+    """Who is under the name after ``rounds``, as the machine 10.0.0.1 sees to it; last digits stand for addresses."""
+    for name, digits in (("zone", zone), ("answering", answering), ("seen", zone if seen is None else seen)):
+        (folder / name).write_text("".join(f"10.0.0.{digit}\n" for digit in digits))
+    for name, body in STAND_INS.items():
+        (folder / name).write_text(f"#!/bin/bash\n{body}\n")
+        (folder / name).chmod(0o755)
+    script = MEMBER.read_text().replace("/snap/bin/gcloud", "gcloud")
+    names = {"NAME": "judges.", "ZONE": "z", "PROJECT": "p", "PORT": "2359", "ROUNDS": str(rounds)}
+    path = f"{folder}:{os.environ['PATH']}"
+    subprocess.run(["bash", "-c", script, "member", what], cwd=folder, env={"PATH": path, **names}, check=False)
+    return "".join(line[-1] for line in (folder / "zone").read_text().split())
+
+
+@pytest.mark.parametrize(
+    ("zone", "answering", "rounds", "after"),
+    [
+        ("", "1", 1, "1"),
+        ("23", "123", 1, "123"),
+        ("123", "123", 3, "123"),
+        ("23", "23", 3, "23"),
+        ("123", "13", 5, "123"),
+        ("123", "13", 6, "13"),
+        ("1", "", 9, "1"),
+    ],
+    ids=[
+        "the first", "one more", "nothing new", "not before it answers", "silent for less than a minute",
+        "silent for a minute", "the last stays",
+    ],
+)  # fmt: skip
+def test_under_the_name_are_those_that_answer(
+    tmp_path: Path, zone: str, answering: str, rounds: int, after: str
+) -> None:
+    assert member(tmp_path, "stay", zone=zone, answering=answering, rounds=rounds) == after
+
+
+def test_a_machine_that_ends_leaves_first_and_then_finishes(tmp_path: Path) -> None:
+    assert member(tmp_path, "leave", zone="123", answering="123") == "23"
+    slept = int((tmp_path / "slept").read_text())
+    unit = (TERRAFORM / "autoscaling.tf").read_text()
+    assert slept < int(re.findall(r"TimeoutStopSec=(\d+)", unit)[0]) < 90  # what Compute Engine gives a machine
+    assert unit.index("ExecStop=/bin/kill $MAINPID") < unit.index("ExecStop=/opt/judge0/member leave")
+
+
+def test_others_that_came_meanwhile_are_not_written_over(tmp_path: Path) -> None:
+    """A name server remembers for minutes that there was no such name."""
+    assert member(tmp_path, "stay", zone="23", seen="", answering="123") == "123"
+
+
+def test_nothing_is_written_where_the_zone_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "away").touch()
+    assert member(tmp_path, "stay", zone="23", seen="", answering="123") == "23"
+    assert (tmp_path / "calls").read_text() == "list\n"
 
 
 def test_what_the_runbooks_name_is_there(with_machine: Plan) -> None:

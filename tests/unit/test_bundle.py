@@ -13,6 +13,7 @@ ADAPTERS = {
     "building",
     "clock",
     "cloud_tasks",
+    "discovery",
     "firestore",
     "judge0",
     "logs",
