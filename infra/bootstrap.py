@@ -257,17 +257,22 @@ def public_app() -> Flask:
 def handler_verifier() -> ServiceAccountVerifier:
     """Who may call the handler: Cloud Tasks' service account, with a token meant for the handler's URL."""
     config = configuration()
-    return ServiceAccountVerifier(
-        audience=config.handler_url or "", email=config.tasks_service_account or "", jwks_url=config.tasks_jwks_url
-    )
+    return _machine_verifier(config, config.handler_url, config.tasks_service_account)
 
 
 @cache
 def sweep_verifier() -> ServiceAccountVerifier:
     """Who may call the sweep. The platform, too, takes only a token that is meant for the function's own URL."""
     config = configuration()
+    return _machine_verifier(config, config.sweep_url, config.scheduler_service_account)
+
+
+def _machine_verifier(config: Settings, audience: str | None, email: str | None) -> ServiceAccountVerifier:
     return ServiceAccountVerifier(
-        audience=config.sweep_url or "", email=config.scheduler_service_account or "", jwks_url=config.tasks_jwks_url
+        audience=audience or "",
+        email=email or "",
+        jwks_url=config.tasks_jwks_url,
+        checked_by_platform=config.k_service is not None,
     )
 
 

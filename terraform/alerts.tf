@@ -2,6 +2,8 @@
 
 locals {
   metric = { for name in keys(local.metrics) : name => "resource.type=\"cloud_run_revision\" AND metric.type=\"logging.googleapis.com/user/${google_logging_metric.metric[name].name}\"" }
+  # its points in PromQL; of what is measured, how many there were
+  points = { for name in ["oldest_wait_seconds", "waiting_submit"] : name => "logging_googleapis_com:user_${replace(google_logging_metric.metric[name].name, "/", "_")}_count" }
   api    = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"run-code\" AND metric.type=\"run.googleapis.com/request_count\""
 
   # threshold alerts: more than `over` of what is aligned over `window` seconds
@@ -27,18 +29,6 @@ locals {
       over     = 0
       section  = "what-failed"
       do       = "`python -m infra.admin --deployed failed list` says which and why. Mend the cause, then `failed requeue --all`. It costs the student no marks, and does not go away by itself."
-    }
-    breaker_open = {
-      title    = "The judge does not answer"
-      severity = "CRITICAL"
-      # each sweep says how the judge is: as long as it is away, the alert stays
-      filter  = "${local.metric.oldest_wait_seconds} AND metric.labels.judge!=\"closed\""
-      aligner = "ALIGN_DELTA"
-      reducer = "REDUCE_COUNT"
-      window  = 60
-      over    = 0
-      section = "when-something-is-away"
-      do      = "Everything that was sent is safe and keeps its turn. Ask Judge0 itself; of our own machine: `gcloud compute instance-groups managed list-instances run-code-judge0`, which is made anew after a minute without an answer. GET /health says `closed` when it is back; nothing else has to be done."
     }
   }
 
@@ -85,6 +75,33 @@ resource "google_monitoring_alert_policy" "threshold" {
     subject   = "run-code: ${each.value.title}"
     content   = local.documentation[each.key]
   }
+
+  # a metric is known some minutes after it was made, and the functions are made meanwhile
+  depends_on = [google_cloud_scheduler_job.sweep]
+}
+
+# Each sweep says how the judge is: as long as it is away, the alert stays.
+resource "google_monitoring_alert_policy" "breaker_open" {
+  display_name          = "run-code: The judge does not answer"
+  severity              = "CRITICAL"
+  combiner              = "OR"
+  notification_channels = [google_monitoring_notification_channel.email.id]
+
+  conditions {
+    display_name = "a sweep of the last 3 minutes found the breaker not closed"
+
+    condition_prometheus_query_language {
+      query                     = "sum(increase(${local.points.oldest_wait_seconds}{monitored_resource=\"cloud_run_revision\",judge!=\"closed\"}[3m])) > 0"
+      duration                  = "0s"
+      evaluation_interval       = "60s"
+      disable_metric_validation = true # at the first apply there is no such metric yet
+    }
+  }
+
+  documentation {
+    mime_type = "text/markdown"
+    content   = "Everything that was sent is safe and keeps its turn. Ask Judge0 itself; of our own machine: `gcloud compute instance-groups managed list-instances run-code-judge0 --zone ${local.judges_zone}`, which is made anew after a minute without an answer. GET /health says `closed` when it is back; nothing else has to be done.\n\nMore: docs/operations.md#when-something-is-away"
+  }
 }
 
 resource "google_monitoring_alert_policy" "error_rate" {
@@ -118,7 +135,7 @@ resource "google_monitoring_alert_policy" "error_rate" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "503 is Firestore that does not answer: pages send again by themselves, nothing is half-written; see Google's status page. 500 is a fault of ours, 429 and 504 are too few instances: `gcloud functions logs read run-code --gen2 --min-log-level=error` names it. After a deployment: roll back.\n\nMore: docs/operations.md#when-something-is-away"
+    content   = "503 is Firestore that does not answer: pages send again by themselves, nothing is half-written; see Google's status page. 500 is a fault of ours, 429 and 504 are too few instances: `gcloud functions logs read run-code --gen2 --region ${var.region} --min-log-level=error` names it. After a deployment: roll back.\n\nMore: docs/operations.md#when-something-is-away"
   }
 }
 
@@ -135,18 +152,19 @@ resource "google_monitoring_alert_policy" "queue_stands" {
     display_name = "depth over ${local.max_concurrent_submissions} for 10 minutes, and not falling"
 
     condition_prometheus_query_language {
-      query               = <<-PROMQL
+      query                     = <<-PROMQL
         min_over_time(cloudtasks_googleapis_com:queue_depth{monitored_resource="cloud_tasks_queue", queue_id="${each.key}"}[10m]) > ${local.max_concurrent_submissions}
         and delta(cloudtasks_googleapis_com:queue_depth{monitored_resource="cloud_tasks_queue", queue_id="${each.key}"}[10m]) >= 0
       PROMQL
-      duration            = "0s"
-      evaluation_interval = "60s"
+      duration                  = "0s"
+      evaluation_interval       = "60s"
+      disable_metric_validation = true # at the first apply there is no such metric yet
     }
   }
 
   documentation {
     mime_type = "text/markdown"
-    content   = "Is it paused (`gcloud tasks queues describe ${each.key} --location ${var.region}`)? Resume it: `python -m infra.admin --deployed queues resume ${each.key}`. Are tickets delivered but refused? `gcloud functions logs read judge-submission --gen2` says with what. Does the judge not answer? Then the other alert says what to do.\n\nMore: docs/operations.md#when-something-is-away"
+    content   = "Is it paused (`gcloud tasks queues describe ${each.key} --location ${var.region}`)? Resume it: `python -m infra.admin --deployed queues resume ${each.key}`. Are tickets delivered but refused? `gcloud functions logs read judge-submission --gen2 --region ${var.region}` says with what. Does the judge not answer? Then the other alert says what to do.\n\nMore: docs/operations.md#when-something-is-away"
   }
 }
 
@@ -158,24 +176,23 @@ resource "google_monitoring_alert_policy" "sweep_silent" {
   notification_channels = [google_monitoring_notification_channel.email.id]
 
   conditions {
-    display_name = "nothing swept for 5 minutes"
+    display_name = "nothing swept for 5 minutes, and so for 5 more"
 
-    condition_absent {
-      filter   = local.metric.waiting_submit
-      duration = "300s"
-
-      aggregations {
-        alignment_period     = "60s"
-        per_series_aligner   = "ALIGN_PERCENTILE_99"
-        cross_series_reducer = "REDUCE_MAX"
-      }
+    # Not an absence: that one is noticed only of what was there before.
+    condition_prometheus_query_language {
+      query                     = "(sum(increase(${local.points.waiting_submit}{monitored_resource=\"cloud_run_revision\"}[5m])) or vector(0)) == 0"
+      duration                  = "300s"
+      evaluation_interval       = "60s"
+      disable_metric_validation = true # at the first apply there is no such metric yet
     }
   }
 
   documentation {
     mime_type = "text/markdown"
-    content   = "What a dead worker held is put back in line by the sweep, and nobody else does it soon. Is the job paused (`gcloud scheduler jobs describe sweep --location ${var.region}`)? Run it: `gcloud scheduler jobs run sweep --location ${var.region}`. What it answered: `gcloud functions logs read sweep --gen2`.\n\nMore: docs/operations.md#when-something-is-away"
+    content   = "What a dead worker held is put back in line by the sweep, and nobody else does it soon. Is the job paused (`gcloud scheduler jobs describe sweep --location ${var.region}`)? Run it: `gcloud scheduler jobs run sweep --location ${var.region}`. What it answered: `gcloud functions logs read sweep --gen2 --region ${var.region}`.\n\nMore: docs/operations.md#when-something-is-away"
   }
+
+  depends_on = [google_cloud_scheduler_job.sweep]
 }
 
 # `degraded` is told by the alerts above, each with its cause; this one is about whether there is a service at all. The

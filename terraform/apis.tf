@@ -17,7 +17,7 @@ locals {
     "secretmanager.googleapis.com",
     "storage.googleapis.com",
     "telemetry.googleapis.com",
-  ], length(local.judges) == 0 ? [] : ["compute.googleapis.com", "vpcaccess.googleapis.com"]))
+  ], length(local.judges) == 0 ? [] : ["compute.googleapis.com", "iap.googleapis.com", "vpcaccess.googleapis.com"]))
 }
 
 resource "google_project_service" "api" {

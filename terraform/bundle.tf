@@ -34,10 +34,13 @@ resource "google_storage_bucket_object" "bundle" {
   source = data.archive_file.bundle.output_path
 }
 
-# Builds run as an account that can read the source, write the image and its log, and nothing else.
+# Builds run as an account that can read the source, write the image and its log, and nothing else. Grants take a minute
+# or two to count: the indexes, which take longer, are made between them and the first build.
 resource "google_service_account" "build" {
   account_id   = "run-code-build"
   display_name = "run-code: builds the functions"
+
+  depends_on = [google_project_service.api]
 }
 
 resource "google_artifact_registry_repository" "functions" {
@@ -80,6 +83,18 @@ resource "google_storage_bucket_iam_member" "build" {
   bucket = google_storage_bucket.bucket["source"].name
   role   = "roles/storage.objectViewer"
   member = google_service_account.build.member
+}
+
+# A build reads a copy of the source, in a bucket that Cloud Functions makes for itself.
+resource "google_project_iam_member" "build_uploads" {
+  project = var.project
+  role    = "roles/storage.objectViewer"
+  member  = google_service_account.build.member
+
+  condition {
+    title      = "uploads-of-functions"
+    expression = "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-${local.project_number}-\")"
+  }
 }
 
 resource "google_project_iam_member" "build" {

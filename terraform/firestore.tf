@@ -45,6 +45,14 @@ resource "google_firestore_index" "composite" {
       order      = endswith(fields.value, " desc") ? "DESCENDING" : "ASCENDING"
     }
   }
+
+  # Not for the indexes' sake: while they are made, what builds may do comes to count (bundle.tf).
+  depends_on = [
+    google_artifact_registry_repository_iam_member.build,
+    google_project_iam_member.build,
+    google_project_iam_member.build_uploads,
+    google_storage_bucket_iam_member.build,
+  ]
 }
 
 # Large, or written with every step, and asked for by no query: each would cost index entries and writes for nothing.

@@ -74,7 +74,7 @@ locals {
   object_store = {
     OBJECT_STORE_ENDPOINT      = "https://storage.googleapis.com"
     OBJECT_STORE_BUCKET        = google_storage_bucket.bucket["objects"].name
-    OBJECT_STORE_ACCESS_KEY_ID = google_storage_hmac_key.objects.access_id
+    OBJECT_STORE_ACCESS_KEY_ID = google_storage_hmac_key.key["objects"].access_id
   }
 
   # Deliberately at their defaults, where var.settings does not say otherwise: what has to do with how judging is
@@ -106,6 +106,8 @@ resource "google_service_account" "function" {
 
   account_id   = each.key == "run-code" ? "run-code-api" : "run-code-${each.key}"
   display_name = "run-code: the function ${each.key}"
+
+  depends_on = [google_project_service.api]
 }
 
 # Firestore knows no smaller grant than the project's one database.
@@ -172,6 +174,8 @@ resource "google_cloudfunctions2_function" "function" {
         WORKERS = "1"
         # below it gunicorn repeats malformed requests word for word, tokens and source code included
         GUNICORN_LOG_LEVEL = "error"
+        # else the framework puts another sys.stderr in place for each request, and threads share it
+        LOG_EXECUTION_ID = "false"
       },
     )
 
@@ -192,6 +196,7 @@ resource "google_cloudfunctions2_function" "function" {
     google_artifact_registry_repository_iam_member.build,
     google_firestore_index.composite,
     google_project_iam_member.build,
+    google_project_iam_member.build_uploads,
     google_project_iam_member.firestore,
     google_secret_manager_secret_iam_member.reader,
     google_storage_bucket_iam_member.build,

@@ -15,21 +15,36 @@ if [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ]; then
   exit
 fi
 
+# Networks, mirrors and Google's own services hiccup while a machine boots: ten minutes of tries, 10 s apart.
+patiently() {
+  local left=60
+  until "$@"; do
+    left=$((left - 1))
+    if [ "$left" -eq 0 ]; then
+      echo "judge0: gave up after ten minutes: $*" >&2
+      return 1
+    fi
+    sleep 10
+  done
+}
+
 if ! docker compose version > /dev/null 2>&1; then
-  apt-get update
-  DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends docker.io docker-compose-v2
+  export DEBIAN_FRONTEND=noninteractive
+  patiently apt-get -o DPkg::Lock::Timeout=60 update
+  patiently apt-get -o DPkg::Lock::Timeout=60 install --yes --no-install-recommends docker.io docker-compose-v2
 fi
 
 umask 077
 mkdir -p /opt/judge0
 cd /opt/judge0
 
-token=$(/snap/bin/gcloud secrets versions access ${secret_version} --secret=${secret} --project=${project})
+token=$(patiently /snap/bin/gcloud secrets versions access ${secret_version} --secret=${secret} --project=${project})
 # The database holds nothing but what is judged now: each machine makes up its own passwords.
 [ -s passwords ] || printf '%s %s\n' "$(openssl rand -hex 24)" "$(openssl rand -hex 24)" > passwords
 read -r postgres_password redis_password < passwords
 
 cat > judge0.conf <<CONF
+RAILS_ENV=production
 COUNT=${workers}
 AUTHN_HEADER=X-Auth-Token
 AUTHN_TOKEN=$token
@@ -102,4 +117,4 @@ volumes:
   data:
 COMPOSE
 
-docker compose up --detach --remove-orphans
+patiently docker compose up --detach --remove-orphans # fetches the images that are not there

@@ -11,6 +11,7 @@ locals {
 
   max_concurrent_submissions = try(local.judges["judge0"].submissions, coalesce(var.max_concurrent_submissions, 3))
 
+  judges_zone   = "${var.region}-b" # every region has this one
   judge0_port   = 2358
   health_port   = 2359
   judge0_url    = length(local.judges) == 0 ? var.judge0_url : "http://${local.judge0_address}:${local.judge0_port}"
@@ -22,6 +23,8 @@ resource "google_service_account" "judge" {
 
   account_id   = "run-code-${each.key}"
   display_name = "run-code: the machine that runs students' programs; it may read its own token and write logs"
+
+  depends_on = [google_project_service.api]
 }
 
 resource "google_secret_manager_secret_iam_member" "judge" {
@@ -32,6 +35,7 @@ resource "google_secret_manager_secret_iam_member" "judge" {
   member    = google_service_account.judge[each.key].member
 }
 
+# The image's own agent sends there what the startup script says.
 resource "google_project_iam_member" "judge" {
   for_each = local.judges
 
@@ -46,7 +50,6 @@ resource "google_compute_instance_template" "judge" {
   name_prefix  = "run-code-${each.key}-"
   machine_type = each.value.machine_type
   region       = var.region
-  tags         = ["run-code-judge"]
 
   # Judge0 1.13.1's sandbox needs cgroups of version 1: of the images that can still boot with them, the one with the
   # longest support. The startup script sets the kernel parameter and boots once more.
@@ -110,6 +113,8 @@ resource "google_compute_health_check" "judge" {
     port         = local.health_port
     request_path = "/health"
   }
+
+  depends_on = [google_project_service.api]
 }
 
 resource "google_compute_instance_group_manager" "judge" {
@@ -117,7 +122,7 @@ resource "google_compute_instance_group_manager" "judge" {
 
   name               = "run-code-${each.key}"
   base_instance_name = "run-code-${each.key}"
-  zone               = "${var.region}-b" # every region has this one
+  zone               = local.judges_zone
   target_size        = 1
 
   version {

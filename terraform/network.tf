@@ -78,6 +78,10 @@ resource "google_vpc_access_connector" "judges" {
   machine_type  = "e2-micro"
   min_instances = 2
   max_instances = 3
+
+  lifecycle {
+    create_before_destroy = true # when vm_size goes: the functions leave it first
+  }
 }
 
 resource "google_compute_firewall" "to_judge" {

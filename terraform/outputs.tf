@@ -17,10 +17,12 @@ output "admin_environment" {
   description = "What `python -m infra.admin --deployed` needs in the shell: terraform output -raw admin_environment"
   sensitive   = true
   value = join("\n", [for name, value in merge(local.environment, local.object_store, {
-    OBJECT_STORE_SECRET_ACCESS_KEY = google_storage_hmac_key.objects.secret
+    OBJECT_STORE_ACCESS_KEY_ID     = google_storage_hmac_key.key["operators"].access_id
+    OBJECT_STORE_SECRET_ACCESS_KEY = google_storage_hmac_key.key["operators"].secret
     RECEIPT_KEY                    = random_password.receipt_key.result
+    AUTH_JWT_SECRET                = var.auth_jwt_secret                             # preflight signs its students' tokens with it
     JUDGE0_URL                     = length(local.judges) == 0 ? var.judge0_url : "" # ours has no address out here
-  }) : "export ${name}='${value}'"])
+  }) : "export ${name}='${replace(value, "'", "'\\''")}'" if value != null])
 }
 
 output "archives" {

@@ -62,6 +62,8 @@ locals {
 resource "google_service_account" "tasks" {
   account_id   = "run-code-tasks"
   display_name = "run-code: Cloud Tasks, which calls judge-submission"
+
+  depends_on = [google_project_service.api]
 }
 
 resource "google_service_account_iam_member" "acts_as_tasks" {

@@ -28,7 +28,7 @@ locals {
       there     = true
     }
     OBJECT_STORE_SECRET_ACCESS_KEY = {
-      value     = google_storage_hmac_key.objects.secret
+      value     = google_storage_hmac_key.key["objects"].secret
       functions = ["run-code", "judge-submission"]
       there     = true
     }

@@ -60,20 +60,36 @@ resource "google_storage_bucket" "bucket" {
   depends_on = [google_project_service.api]
 }
 
-# The code speaks the S3 protocol, whose keys belong to an account. Exports are written with the same keys.
-resource "google_service_account" "objects" {
-  account_id   = "run-code-objects"
-  display_name = "run-code: large tests, outputs and archives, by the S3 protocol"
+# The code speaks the S3 protocol, whose keys belong to an account: one of the functions, which touch no archive, and one
+# of the command line, which exports exams.
+locals {
+  keys = {
+    objects   = { buckets = ["objects"], about = "the functions: large tests and outputs, by the S3 protocol" }
+    operators = { buckets = ["objects", "archives"], about = "the command line: objects and archives, by the S3 protocol" }
+  }
 }
 
-resource "google_storage_bucket_iam_member" "objects" {
-  for_each = toset(["objects", "archives"])
+resource "google_service_account" "key" {
+  for_each = local.keys
 
-  bucket = google_storage_bucket.bucket[each.key].name
+  account_id   = "run-code-${each.key}"
+  display_name = "run-code: ${each.value.about}"
+
+  depends_on = [google_project_service.api]
+}
+
+resource "google_storage_bucket_iam_member" "key" {
+  for_each = merge([
+    for name, key in local.keys : { for bucket in key.buckets : "${name}.${bucket}" => { key = name, bucket = bucket } }
+  ]...)
+
+  bucket = google_storage_bucket.bucket[each.value.bucket].name
   role   = "roles/storage.objectUser"
-  member = google_service_account.objects.member
+  member = google_service_account.key[each.value.key].member
 }
 
-resource "google_storage_hmac_key" "objects" {
-  service_account_email = google_service_account.objects.email
+resource "google_storage_hmac_key" "key" {
+  for_each = local.keys
+
+  service_account_email = google_service_account.key[each.key].email
 }

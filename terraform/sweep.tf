@@ -5,6 +5,8 @@ locals {
 resource "google_service_account" "scheduler" {
   account_id   = "run-code-scheduler"
   display_name = "run-code: Cloud Scheduler, which calls the sweep"
+
+  depends_on = [google_project_service.api]
 }
 
 resource "google_cloud_scheduler_job" "sweep" {

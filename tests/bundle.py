@@ -73,13 +73,10 @@ def install(python: str, bundle: Path, environment: Path) -> None:
 
 
 def serve(bundle: Path, environment: Path, firestore: str | None) -> Mapping[str, str]:
-    """What each target answered; ``firestore``: the emulator's address, or None where there is no store.
-
-    Without one only `run_code` is asked, and /health says `unhealthy`, as deployed: the embedded store is not in
-    the bundle, and the handler reads the slots before it looks at a request. Raises DoesNotServe.
+    """What each target answered; ``firestore``: the emulator's address, or None where there is no store: then /health
+    says `unhealthy`, for the embedded store is not in the bundle. Raises DoesNotServe.
     """
-    targets = TARGETS if firestore is not None else ["run_code"]
-    return {target: _answer(bundle, environment, target, firestore) for target in targets}
+    return {target: _answer(bundle, environment, target, firestore) for target in TARGETS}
 
 
 def _answer(bundle: Path, environment: Path, target: str, firestore: str | None) -> str:

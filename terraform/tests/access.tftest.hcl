@@ -20,9 +20,29 @@ override_resource {
   values          = { member = "serviceAccount:scheduler", email = "scheduler@example" }
 }
 override_resource {
-  target          = google_service_account.objects
+  target          = google_service_account.key["objects"]
   override_during = plan
   values          = { member = "serviceAccount:objects", email = "objects@example" }
+}
+override_resource {
+  target          = google_service_account.key["operators"]
+  override_during = plan
+  values          = { member = "serviceAccount:operators", email = "operators@example" }
+}
+override_resource {
+  target          = google_storage_hmac_key.key["objects"]
+  override_during = plan
+  values          = { access_id = "functions-key", secret = "functions-secret" }
+}
+override_resource {
+  target          = google_storage_hmac_key.key["operators"]
+  override_during = plan
+  values          = { access_id = "operators-key", secret = "operators-secret" }
+}
+override_resource {
+  target          = random_password.receipt_key
+  override_during = plan
+  values          = { result = "receipts" }
 }
 override_resource {
   target          = google_service_account.build
@@ -54,7 +74,7 @@ variables {
   project         = "example"
   alert_email     = "staff@example.org"
   auth            = {}
-  auth_jwt_secret = "a secret of more than thirty-two characters"
+  auth_jwt_secret = "a secret of more than 32 characters, somebody's"
   vm_size         = "small"
   repository      = "./tests/repository"
 }
@@ -64,11 +84,11 @@ run "grants" {
 
   assert {
     condition     = { for name, grant in google_cloud_run_v2_service_iam_member.invoker : name => grant.member } == { run-code = "allUsers", judge-submission = "serviceAccount:tasks", sweep = "serviceAccount:scheduler" }
-    error_message = "everybody calls run-code, Cloud Tasks alone judge-submission, Cloud Scheduler alone the sweep"
+    error_message = "everybody calls run-code, Cloud Tasks alone judge-submission, Cloud Scheduler alone the sweep: the code believes a token whose signature Cloud Run took off for this alone"
   }
   assert {
     condition     = { for name, function in google_cloudfunctions2_function.function : name => function.service_config[0].ingress_settings } == { run-code = "ALLOW_ALL", judge-submission = "ALLOW_INTERNAL_ONLY", sweep = "ALLOW_INTERNAL_ONLY" }
-    error_message = "what is not for everybody cannot be reached from outside"
+    error_message = "what is not for everybody cannot be reached from outside: the code believes a token whose signature Cloud Run took off for this, too"
   }
   assert {
     condition     = alltrue([for name, function in google_cloudfunctions2_function.function : function.service_config[0].service_account_email == "${name}@example" && function.build_config[0].service_account == "accounts/build"])
@@ -87,8 +107,24 @@ run "grants" {
     error_message = "the functions alone read and write the store"
   }
   assert {
-    condition     = google_storage_bucket_iam_member.build.member == "serviceAccount:build" && toset([for grant in google_storage_bucket_iam_member.objects : grant.member]) == toset(["serviceAccount:objects"])
-    error_message = "the buckets: builds read the source, the keys' account uses objects and archives"
+    condition     = google_storage_bucket_iam_member.build.member == "serviceAccount:build" && google_project_iam_member.build_uploads.member == "serviceAccount:build"
+    error_message = "builds read the source, and the copy that Cloud Functions makes of it"
+  }
+  assert {
+    condition     = google_project_iam_member.build_uploads.condition[0].expression == "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-123456789012-\")"
+    error_message = "builds read no other bucket of the project"
+  }
+  assert {
+    condition     = { for key, grant in google_storage_bucket_iam_member.key : key => [grant.member, grant.bucket] } == { "objects.objects" = ["serviceAccount:objects", "example-run-code-objects"], "operators.objects" = ["serviceAccount:operators", "example-run-code-objects"], "operators.archives" = ["serviceAccount:operators", "example-run-code-archives"] }
+    error_message = "the functions' key opens the objects alone, the operators' the archives, too"
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.function["run-code"].service_config[0].environment_variables["OBJECT_STORE_ACCESS_KEY_ID"] == "functions-key" && google_secret_manager_secret_version.secret["OBJECT_STORE_SECRET_ACCESS_KEY"].secret_data == "functions-secret"
+    error_message = "functions have their own key"
+  }
+  assert {
+    condition     = length(setsubtract(["export OBJECT_STORE_ACCESS_KEY_ID='operators-key'", "export OBJECT_STORE_SECRET_ACCESS_KEY='operators-secret'", "export RECEIPT_KEY='receipts'", "export AUTH_JWT_SECRET='a secret of more than 32 characters, somebody'\\''s'"], split("\n", output.admin_environment))) == 0
+    error_message = "the command line has the operators' key, and what it needs for receipts and preflight, as a shell takes it"
   }
   assert {
     condition     = alltrue([for grant in google_service_account_iam_member.acts_as_tasks : grant.service_account_id == "accounts/tasks"])

@@ -8,11 +8,13 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import functions_framework
 import pytest
 import yaml
 
@@ -35,7 +37,7 @@ NAMES = {point: point.replace("_", "-") for point in ENTRY_POINTS}
 
 ON_ONE_MACHINE_ONLY = {"TASKS_ADDRESS", "FIRESTORE_EMULATOR_HOST", "SQLITE_PATH"}
 SET_BY_THE_PLATFORM = {"K_SERVICE"}
-THE_FRAMEWORKS = {"THREADS", "WORKERS", "GUNICORN_LOG_LEVEL"}
+THE_FRAMEWORKS = {"THREADS", "WORKERS", "GUNICORN_LOG_LEVEL", "LOG_EXECUTION_ID"}
 
 
 def service(plan: Plan, entry_point: str) -> Mapping[str, Any]:
@@ -127,6 +129,12 @@ def test_tickets_and_sweeps_go_where_the_code_expects_them(planned: Plan) -> Non
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_gunicorn_repeats_no_request_in_the_log(planned: Plan, entry_point: str) -> None:
     assert environment(planned, entry_point)["GUNICORN_LOG_LEVEL"] in ("error", "critical")
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_the_framework_leaves_stderr_alone(planned: Plan, entry_point: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_EXECUTION_ID", environment(planned, entry_point)["LOG_EXECUTION_ID"])
+    assert functions_framework._enable_execution_id_logging() is False  # type: ignore[no-untyped-call]
 
 
 # Settings
@@ -245,6 +253,64 @@ def test_the_bundle_is_what_gcloudignore_leaves(planned: Plan) -> None:
     assert {"main.py", "requirements.txt", "functions/api.py", "infra/bootstrap.py"} <= left
 
 
+def dependencies(plan: Plan) -> dict[str, set[str]]:
+    """What each resource waits for, by address without keys, as far as it says so by itself."""
+
+    def references(value: Any) -> Iterator[str]:
+        if isinstance(value, dict):
+            yield from value.get("references", [])
+        for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else []:
+            yield from references(each)
+
+    resources = plan.content["configuration"]["root_module"]["resources"]
+    addresses = {each["address"] for each in resources}
+    return {
+        each["address"]: {
+            ".".join(re.sub(r"\[.*", "", name).split(".")[:2])
+            for name in [*each.get("depends_on", []), *references(each)]
+        }
+        & addresses
+        for each in resources
+    }
+
+
+def waits_for(of: Mapping[str, set[str]], address: str) -> set[str]:
+    found, new = set[str](), of[address]
+    while new:
+        found |= new
+        new = set().union(*(of[each] for each in new)) - found
+    return found
+
+
+def test_nothing_is_made_before_its_api_is_on(planned: Plan) -> None:
+    of = dependencies(planned)
+    made = {address for address in of if not address.startswith(("data.", "random_", "google_project_service."))}
+    assert len(made) > 40
+    assert {address for address in made if "google_project_service.api" not in waits_for(of, address)} == set()
+
+
+def test_functions_are_built_only_by_who_may_since_a_while(planned: Plan) -> None:
+    """Grants take a minute to count: the indexes take longer, and come between."""
+    grants = {
+        "google_artifact_registry_repository_iam_member.build",
+        "google_project_iam_member.build",
+        "google_project_iam_member.build_uploads",
+        "google_storage_bucket_iam_member.build",
+    }
+    of = dependencies(planned)
+    assert "google_firestore_index.composite" in waits_for(of, f"{FUNCTION}.function")
+    assert grants <= waits_for(of, "google_firestore_index.composite")
+    assert grants <= of[f"{FUNCTION}.function"]
+
+
+def test_alerts_wait_for_their_metrics_or_do_not_ask_for_them(planned: Plan) -> None:
+    of = dependencies(planned)
+    for policy in ("threshold", "sweep_silent"):
+        assert "google_cloud_scheduler_job.sweep" in of[f"google_monitoring_alert_policy.{policy}"]
+    for query in queries(planned).values():
+        assert query["disable_metric_validation"] is True
+
+
 # Who may do what
 
 
@@ -262,6 +328,7 @@ def test_grants_are_these_and_no_others(with_machine: Plan) -> None:
         ("google_project_iam_member", "roles/telemetry.tracesWriter"),
         ("google_project_iam_member", "roles/datastore.user"),
         ("google_project_iam_member", "roles/logging.logWriter"),
+        ("google_project_iam_member", "roles/storage.objectViewer"),  # of one bucket: its condition says so
         ("google_secret_manager_secret_iam_member", "roles/secretmanager.secretAccessor"),
         ("google_service_account_iam_member", "roles/iam.serviceAccountUser"),
         ("google_storage_bucket_iam_member", "roles/storage.objectUser"),
@@ -270,6 +337,11 @@ def test_grants_are_these_and_no_others(with_machine: Plan) -> None:
 
 
 def test_only_the_api_is_for_everybody(planned: Plan) -> None:
+    """The others believe a token whose signature Cloud Run took off: that is safe as long as this holds."""
+    invokers = [address for address, change in planned.changes.items() if change.get("role") == "roles/run.invoker"]
+    assert sorted(invokers) == [
+        f'google_cloud_run_v2_service_iam_member.invoker["{n}"]' for n in sorted(NAMES.values())
+    ]
     public = [
         address
         for address, change in planned.changes.items()
@@ -309,6 +381,42 @@ def test_the_machine_starts_judge0_as_it_is_known_here(tmp_path: Path) -> None:
     assert 'judge0/judge0:1.13.1"' in (TERRAFORM / "judge0.tf").read_text()
 
 
+def patiently(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """The script's function, with a `sleep` that writes down how long it was to be."""
+    [function] = re.findall(r"^patiently\(\) \{\n.*?^\}\n", startup_script(), re.MULTILINE | re.DOTALL)
+    said = f"sleep() {{ echo $1 >> {shlex.quote(str(folder / 'slept'))}; }}"
+    script = f"set -euo pipefail\n{said}\n{function}\npatiently {shlex.join(command)}\necho went on"
+    return subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_a_machine_bears_hiccups_while_it_starts(tmp_path: Path) -> None:
+    (tmp_path / "flaky").write_text("echo x >> tries; [ $(wc -l < tries) -ge 3 ] && echo token")
+    done = patiently(tmp_path, "bash", "flaky")
+    assert (done.returncode, done.stdout) == (0, "token\nwent on\n")
+    assert (tmp_path / "slept").read_text() == "10\n10\n"
+
+
+def test_a_machine_gives_up_after_ten_minutes_and_says_so(tmp_path: Path) -> None:
+    done = patiently(tmp_path, "false")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "gave up" in done.stderr
+    assert sum(map(int, (tmp_path / "slept").read_text().split())) == 59 * 10
+
+
+def test_whatever_a_machine_fetches_is_fetched_patiently() -> None:
+    calls = re.findall(
+        r"^.*(?:apt-get|gcloud|docker compose up|docker compose pull).*$", startup_script(), re.MULTILINE
+    )
+    assert len(calls) == 4
+    assert all("patiently " in call for call in calls)
+
+
+def test_operators_can_reach_a_machine_without_an_address(with_machine: Plan) -> None:
+    assert "iap.googleapis.com" in with_machine.of("google_project_service")
+    by_ssh = [r for r in with_machine.of("google_compute_firewall").values() if r["allow"][0]["ports"] == ["22"]]
+    assert [rule["source_ranges"] for rule in by_ssh] == [["35.235.240.0/20"]]
+
+
 def test_the_machine_is_reached_by_the_functions_alone(with_machine: Plan) -> None:
     rules = with_machine.of("google_compute_firewall")
     [connector] = with_machine.of("google_vpc_access_connector").values()
@@ -321,6 +429,22 @@ def test_the_machine_is_reached_by_the_functions_alone(with_machine: Plan) -> No
     [group] = with_machine.of("google_compute_instance_group_manager").values()
     [update] = group["update_policy"]
     assert (group["target_size"], update["max_surge_fixed"], update["max_unavailable_fixed"]) == (1, 0, 1)
+
+
+def test_what_the_runbooks_name_is_there(with_machine: Plan) -> None:
+    texts = [(ROOT / name).read_text() for name in ("docs/operations.md", "terraform/README.md")]
+    address = r"(?:google|random)_\w+\.\w+(?:\[\"[\w-]+\"\])?"
+    named = set(re.findall(address, "\n".join(texts)))
+    assert {'google_storage_hmac_key.key["objects"]', 'random_password.judge0_auth_token["judge0"]'} <= named
+    assert named <= set(with_machine.changes)
+
+
+def test_a_restored_database_gives_back_all_but_what_is_about_now() -> None:
+    [listed] = re.findall(r"^COLLECTIONS=(.*)$", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE)
+    assert sorted(listed.split(",")) == sorted(
+        (records.SUBMISSIONS, records.REJUDGED, records.REJUDGINGS, records.EXAMS, records.ATTEMPTS, records.QUESTIONS,
+         records.TESTS, records.PACKAGES, records.DATA_REQUESTS)
+    )  # fmt: skip
 
 
 # What is watched
@@ -341,13 +465,21 @@ def test_metrics_are_the_ones_that_the_local_stack_serves_too(planned: Plan) -> 
 
 
 def used(text: str) -> set[str]:
-    return set(re.findall(r"user/run_code/(\w+)", text))
+    """In a filter, or in PromQL, which counts the points of what is measured."""
+    return {*re.findall(r"user/run_code/(\w+)", text), *re.findall(r"user_run_code_(\w+)_count", text)}
+
+
+def queries(plan: Plan) -> dict[str, dict[str, Any]]:
+    """The alerts that ask by PromQL."""
+    policies = plan.of("google_monitoring_alert_policy")
+    asked = {name: each["conditions"][0]["condition_prometheus_query_language"] for name, each in policies.items()}
+    return {name: query for name, [query] in ((name, found) for name, found in asked.items() if found)}
 
 
 def test_alerts_and_dashboard_look_at_metrics_that_are_there(planned: Plan) -> None:
     alerts = json.dumps(list(planned.of("google_monitoring_alert_policy").values()))
     [dashboard] = planned.of("google_monitoring_dashboard").values()
-    assert {"oldest_wait_seconds", "failures"} <= used(alerts) <= METRICS
+    assert used(alerts) == {"oldest_wait_seconds", "failures", "waiting_submit"} <= METRICS
     assert used(dashboard["dashboard_json"]) == METRICS
     services = re.findall(r'service_name=\\"([a-z-]+)', alerts + dashboard["dashboard_json"].replace("\\", "\\\\"))
     assert set(services) <= set(NAMES.values())
@@ -359,6 +491,27 @@ def test_waiting_for_over_a_minute_is_told_exactly_then(planned: Plan) -> None:
     [condition] = planned.of("google_monitoring_alert_policy")["oldest_waiting"]["conditions"]
     assert condition["condition_threshold"][0]["threshold_value"] == 60
     assert 60 in bounds["bounds"]
+
+
+def test_the_judge_is_away_and_the_sweep_silent_by_what_each_sweep_said(planned: Plan) -> None:
+    found = queries(planned)
+    assert set(found) == {"breaker_open", "sweep_silent", *map(str, RunType)}
+    metrics = planned.of("google_logging_metric")
+    for alert, metric, seconds in (
+        ("breaker_open", "oldest_wait_seconds", 180),
+        ("sweep_silent", "waiting_submit", 300),
+    ):
+        query = found[alert]["query"]
+        assert used(query) == {metric}
+        assert metrics[metric]["metric_descriptor"][0]["value_type"] == "DISTRIBUTION"  # only these have a _count
+        assert f"[{seconds // 60}m]" in query
+        assert seconds >= 3 * config_of(planned, "sweep").sweep_interval
+    assert f'judge!="{State.CLOSED}"' in found["breaker_open"]["query"]
+    assert "judge" in metrics["oldest_wait_seconds"]["label_extractors"]
+    assert (
+        "or vector(0)) == 0" in found["sweep_silent"]["query"]
+    )  # of what says nothing there would be nothing to compare
+    assert found["sweep_silent"]["duration"] == "300s"
 
 
 def slug(heading: str) -> str:
@@ -376,6 +529,17 @@ def test_each_alert_says_what_to_do_and_where_more_is_said(planned: Plan) -> Non
         assert len(what_to_do) > 100
         assert section in sections
         assert len(alert["notification_channels"]) == 1
+
+
+def test_each_command_in_an_alert_and_in_the_runbook_can_be_pasted(planned: Plan) -> None:
+    """gcloud asks back, or fails, where no region, location or zone was named."""
+    alerts = planned.of("google_monitoring_alert_policy").values()
+    in_alerts = re.findall(r"`(gcloud [^`]+)`", "\n".join(each["documentation"][0]["content"] for each in alerts))
+    runbook = (ROOT / "docs" / "operations.md").read_text()
+    commands = in_alerts + re.findall(r"gcloud (?:compute|functions|run|scheduler|tasks) [^`\n]+", runbook)
+    assert len(commands) >= 12
+    for command in commands:
+        assert re.search(r" --(region|location|zone)[ =]\S", command), command
 
 
 @pytest.mark.parametrize(("status", "well"), [("healthy", True), ("degraded", True), ("unhealthy", False)])

@@ -417,26 +417,84 @@ def test_none_of_five_thousand_tampered_tokens_is_accepted(published: Published)
     assert published.asked <= 2 + (time.monotonic() - begun) / PAUSE_SECONDS
 
 
-def test_only_our_service_account_may_call_the_handler(jwks_url: str) -> None:
-    machine = ServiceAccountVerifier(audience="https://handler", email="tasks@x", jwks_url=jwks_url)
+def of_cloud_tasks(**changes: object) -> str:
+    given = {"iss": "https://accounts.google.com", "aud": "https://handler", "email": "tasks@x", "email_verified": True}
+    return jwt.encode(claims(**(given | changes)), RSA_KEY, algorithm="RS256", headers={"kid": "rsa"})
 
-    def token(**changes: object) -> str:
-        given = {"iss": "https://accounts.google.com", "aud": "https://handler", "email": "tasks@x"}
-        verified = claims(**(given | {"email_verified": True} | changes))
-        return jwt.encode(verified, RSA_KEY, algorithm="RS256", headers={"kid": "rsa"})
 
-    machine.verify(token())
-    for changes in (
-        {"email": "other@x"},
-        {"email_verified": False},
-        {"email_verified": None},
-        {"aud": "https://other"},
-        {"iss": "https://evil"},
-    ):
+def without_signature(token: str) -> str:
+    """As Cloud Run passes on a token that it has checked."""
+    return token.rpartition(".")[0] + ".SIGNATURE_REMOVED_BY_GOOGLE"
+
+
+ANOTHERS: list[dict[str, object]] = [
+    {"email": "other@x"},
+    {"email": None},
+    {"email_verified": False},
+    {"email_verified": None},
+    {"aud": "https://other"},
+    {"aud": None},
+    {"iss": "https://evil"},
+    {"iss": None},
+    {"sub": None},
+    {"exp": None},
+    {"exp": int(time.time()) - 6},
+]
+
+
+@pytest.mark.parametrize("deployed", [False, True])
+def test_only_our_service_account_may_call_the_handler(jwks_url: str, deployed: bool) -> None:
+    machine = ServiceAccountVerifier(
+        audience="https://handler", email="tasks@x", jwks_url=jwks_url, checked_by_platform=deployed
+    )
+    machine.verify(of_cloud_tasks())
+    forged = of_cloud_tasks().rpartition(".")[0] + "." + of_cloud_tasks(iat=1).rpartition(".")[2]
+    for token in (*(of_cloud_tasks(**changes) for changes in ANOTHERS), hs256(), forged):
         with pytest.raises(InvalidToken):
-            machine.verify(token(**changes))
+            machine.verify(token)
+
+
+def deployed_verifier(monkeypatch: pytest.MonkeyPatch, jwks_url: str, **more: str) -> ServiceAccountVerifier:
+    given = {"HANDLER_URL": "https://handler", "TASKS_SERVICE_ACCOUNT": "tasks@x", "TASKS_JWKS_URL": jwks_url}
+    monkeypatch.setattr(bootstrap, "configuration", lambda: settings.read(given | more))
+    found: ServiceAccountVerifier = bootstrap.handler_verifier.__wrapped__()
+    return found
+
+
+def test_a_token_whose_signature_cloud_run_took_off_counts_on_google_cloud_alone(
+    jwks_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = without_signature(of_cloud_tasks())
+    assert deployed_verifier(monkeypatch, jwks_url, K_SERVICE="judge-submission").verify(token).subject == "tasks@x"
     with pytest.raises(InvalidToken):
-        machine.verify(hs256())
+        deployed_verifier(monkeypatch, jwks_url).verify(token)
+
+
+@pytest.mark.parametrize("changes", ANOTHERS)
+def test_without_its_signature_all_else_in_a_token_is_checked_as_ever(
+    jwks_url: str, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object]
+) -> None:
+    machine = deployed_verifier(monkeypatch, jwks_url, K_SERVICE="judge-submission")
+    with pytest.raises(InvalidToken):
+        machine.verify(without_signature(of_cloud_tasks(**changes)))
+
+
+@pytest.mark.parametrize("token", [".SIGNATURE_REMOVED_BY_GOOGLE", "a.b.SIGNATURE_REMOVED_BY_GOOGLE"])
+def test_what_only_ends_like_a_checked_token_is_refused(
+    jwks_url: str, monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    with pytest.raises(InvalidToken):
+        deployed_verifier(monkeypatch, jwks_url, K_SERVICE="judge-submission").verify(token)
+
+
+def test_a_student_never_comes_in_without_a_signature(jwks_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("K_SERVICE", "run-code")
+    by_keys = verifier(jwks_url=jwks_url, secret=None)
+    signed = jwt.encode(claims(), RSA_KEY, algorithm="RS256", headers={"kid": "rsa"})
+    assert by_keys.verify(signed).subject == "alice"
+    for each, token in ((by_keys, signed), (verifier(), hs256())):
+        with pytest.raises(InvalidToken):
+            each.verify(without_signature(token))
 
 
 def test_handler_and_sweep_each_take_a_token_for_their_own_address_from_their_own_caller(
