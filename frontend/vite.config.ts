@@ -29,6 +29,7 @@ export default defineConfig({
     environment: "jsdom",
     include: ["src/**/*.test.{ts,tsx}"],
     restoreMocks: true,
+    setupFiles: ["src/test-setup.ts"],
     testTimeout: 0,
     hookTimeout: 0,
   },

@@ -26,7 +26,8 @@ function scripted(script: Record<string, Scripted>): typeof fetch {
 }
 
 function json(status: number, body: object): Response {
-  const headers = { "Content-Type": "application/json", "Retry-After": status === 429 ? "600" : "60" };
+  const type = status < 400 ? "application/json" : "application/problem+json";
+  const headers = { "Content-Type": type, "Retry-After": status === 429 ? "600" : "60" };
   return new Response(JSON.stringify(body), { status, headers });
 }
 

@@ -40,6 +40,8 @@ export function state(phase: Phase, changes: Partial<UseSubmission> = {}): UseSu
     sentAgainAt: null,
     beginsAt: null,
     returned: false,
+    unwanted: false,
+    kept: true,
     request,
     receipt: null,
     send: nothing,
@@ -76,6 +78,10 @@ export const states = {
   SendingAgain: sending({ state: "unreachable", retryAt: LATER }, new Problem(0, "The service did not answer.")),
   SendingOffline: sending({ state: "offline" }, new Problem(0, "The service did not answer.")),
   SendingSignedOut: sending({ state: "signed_out" }, new Problem(401, "The token is expired.")),
+  KeptInPage: state("sending", { kept: false }),
+  KeptInPageOffline: state("sending", { kept: false, connection: { state: "offline" } }),
+  Cancelling: state("sending", { unwanted: true, connection: { state: "offline" } }),
+  CancellingRecorded: of(submission(), { unwanted: true }),
   RateLimited: sending(
     { state: "rate_limited", retryAt: LATER },
     new Problem(429, "At most 6 Submits a minute.", [], 600_000),
@@ -102,6 +108,7 @@ export const states = {
   Cancelled: of(cancelled),
   NotCancelled: of(submission(), { problem: new Problem(409, "Judging has begun.") }),
   AttemptOver: refused(403, "The exam has ended."),
+  Lost: state("lost", { problem: new Problem(404, "There is no such submission.") }),
   Refused: refused(422, "The request is well-formed, but wrong.", [
     { field: "language", message: "This question is answered in python, cpp or java." },
     { field: "code", message: "There is no code." },

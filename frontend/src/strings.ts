@@ -15,26 +15,34 @@ export function duration(seconds: number): string {
 
 export const status = {
   sending: "Sending…",
-  sendingMore: "It is kept in this browser and sent again by itself. You can go on working.",
+  sendingMore: "You can go on working: where the network fails, it is sent again by itself.",
+  keptInBrowser: "It is kept in this browser. Keep this page open until it says Recorded.",
+  keptInPage: "Kept only while this page is open: do not close or reload it.",
   sendingAgain: (seconds: number) =>
     seconds > 0
-      ? `Not sent yet. It is kept in this browser and sent again by itself in ${duration(seconds)}.`
+      ? `Not sent yet. It is sent again by itself in ${duration(seconds)}.`
       : "Not sent yet. It is being sent again.",
   rateLimited: "Too many in one minute: not taken yet",
   rateLimitedMore: (seconds: number) =>
-    seconds > 0
-      ? `It is kept in this browser and sent by itself in ${duration(seconds)}.`
-      : "It is kept in this browser and is being sent now.",
+    seconds > 0 ? `It is sent by itself in ${duration(seconds)}.` : "It is being sent now.",
   sendingUnreachable: "No answer yet",
   sendingOffline: "You are offline: not sent yet",
-  sendingOfflineMore: "It is kept in this browser and sent by itself as soon as you are online.",
+  sendingOfflineMore: "It is sent by itself as soon as you are online.",
   sendingSignedOut: "You are signed out: not sent yet",
-  sendingSignedOutMore: "It is kept in this browser. Sign in again: then it is sent by itself.",
+  sendingSignedOutMore: "Sign in again: then it is sent by itself.",
+  cancelling: "Cancelling.",
+  cancellingMore:
+    "It is not known yet whether it was recorded; if it was, it is cancelled as soon as the service answers.",
+  cancellingRecorded: "It is being cancelled.",
   recorded: "Recorded.",
   recordedMore: "Asking how far it is…",
   next: "Recorded. Next in line.",
   position: (position: number) => `Recorded. ${ordinal(position)} in line.`,
-  wait: (seconds: number) => (seconds > 0 ? `About ${duration(seconds)} until judging begins.` : "Begins any moment."),
+  wait: (seconds: number) => {
+    if (seconds <= 0) return "Begins any moment.";
+    // An estimate of minutes to the second would promise too much.
+    return `About ${seconds > 60 ? `${Math.round(seconds / 60)} min` : duration(seconds)} until judging begins.`;
+  },
   returned: "The judging was interrupted and begins again by itself. Nothing is lost.",
   judgeAway: "Recorded. The judge is away.",
   processing: "Being judged.",
@@ -54,6 +62,8 @@ export const status = {
   superseded: "Replaced by a newer Run of this question.",
   supersededMore: "Only the newer one is judged. A Run does not count towards your score.",
   refused: "Not taken: it does not count.",
+  lost: "It was recorded.",
+  lostMore: (detail: string) => `The service does not show it any more (${detail}). See History.`,
   connectionOffline:
     "You are offline. It is recorded and judged all the same; the result shows as soon as you are back.",
   connectionUnreachable: (seconds: number) =>
@@ -80,8 +90,9 @@ export const buttons = {
   submit: "Submit",
   sending: "Sending…",
   queued: "Waiting…",
-  processing: "Running…",
+  running: "Running…",
   judging: "Judging…",
+  cancelling: "Cancelling…",
   cancel: "Cancel",
   cancelRun: "Cancel the waiting Run",
   cancelSubmit: "Cancel the waiting Submit",
@@ -108,7 +119,6 @@ export const results = {
   tooDifferent: "The two differ too much to be compared line by line.",
   sameText: "The texts shown do not differ.",
   unchangedLines: (lines: number) => (lines === 1 ? "1 line the same" : `${lines} lines the same`),
-  noNewline: "no line end at the end",
   empty: "(nothing)",
   truncated: "Cut: only the beginning is shown.",
   fullOutput: "The whole output (link works for a few minutes)",
@@ -301,6 +311,12 @@ export const signIn = {
 
 export const exam = {
   loading: "Opening your exam…",
+  leaving: {
+    title: "A Run or Submit is not sent yet",
+    more: "It is recorded only once it is sent. If you sign out now, it is sent when you sign in here again.",
+    stay: "Stay",
+    signOut: "Sign out",
+  },
   skipToStatement: "Skip to the question",
   skipToEditor: "Skip to the editor",
   timeLeft: "Time left",
@@ -314,7 +330,7 @@ export const exam = {
   overMore:
     "What you submitted in time is recorded and counts, also where it is still being judged. New Runs and Submits are no longer taken.",
   offline:
-    "You are offline. Your code is kept in this browser; what you send goes out by itself as soon as you are online again.",
+    "You are offline. Your code is kept in this browser; what you send goes out by itself once you are online again: keep this page open until it says Recorded.",
   unreachable:
     "The service does not answer just now. Your code is kept in this browser, and this page tries again by itself.",
   questions: "Questions",
@@ -322,7 +338,7 @@ export const exam = {
   scoreAloud: (score: number | null, points: number) =>
     score === null ? `nothing scored yet, of ${points} points` : `score so far ${score} of ${points}`,
   total: "Score so far",
-  underway: { sending: "sending…", queued: "waiting", processing: "judging" },
+  underway: { sending: "sending…", notSent: "not sent yet", queued: "waiting", processing: "judging" },
   notSubmitted: "not submitted",
   openQuestion: "Open a question",
   questionId: "Question",
@@ -352,9 +368,10 @@ export const exam = {
   tabs: { run: "Run", submit: "Submit", history: "History" },
   noRun: "Not run yet. Run tries your code on the examples and does not count.",
   noSubmit: "Not submitted yet. Submit judges your code on all tests and counts.",
-  onlySubmitCounts: "Only a Submit counts.",
+  submittedBefore: "What you submitted before is in History. Submit judges your code on all tests and counts.",
   counts: { best: "Your best Submit of this question counts.", last: "Your last Submit of this question counts." },
   nothingSubmitted: "Nothing is submitted for this question yet. Only a Submit counts.",
+  earlierCounts: "An earlier Submit of this question counts.",
   changedSince: "You have changed the code since your last Submit.",
   restoreLast: "Put that code into the editor",
   sameAsSubmitted: "This is the code of your last Submit.",
@@ -381,9 +398,10 @@ export const exam = {
     hide: "Hide",
     showAloud: (kind: string, time: string) => `${kind} of ${time}`,
     none: "Nothing was sent for this question yet.",
+    noneSoFar: "None among the newest; older ones may hold some.",
     more: "Show older ones",
     loading: "Loading…",
-    notLoaded: "The history could not be loaded just now.",
+    notLoaded: "The older ones could not be loaded just now.",
     code: "Code",
     restore: "Put this code into the editor",
     restored: "It is in the editor. Undo brings back what was there.",
@@ -406,6 +424,7 @@ export const exam = {
     finished: "✓ Finished",
     failed: "⚠ Not judged",
     refused: "⚠ Not taken",
+    lost: "⚠ See History",
     page: "Exam",
   },
   faces: {
@@ -419,9 +438,11 @@ export const exam = {
     unknownAttemptMore: (id: string) =>
       `The service knows no attempt “${id}”. Open the exam from your platform again, or ask your supervisor.`,
     away: "The service does not answer just now",
-    awayMore: "This page tries again by itself. What you sent is recorded, and what you typed is kept in this browser.",
+    awayMore:
+      "This page tries again by itself. What was recorded is judged, and what you typed is kept in this browser.",
     refused: "The exam could not be opened",
     unknownQuestion: "There is no such question",
+    questionOffline: "This question was not loaded before the network went. It opens by itself.",
     questionAway: "The question cannot be shown just now. This page tries again by itself.",
     lost: "This page does not know its service",
     lostMore: "It looks for local.json, which the local stack serves, and did not find it.",

@@ -44,7 +44,7 @@ class Page(SimpleHTTPRequestHandler):
             self.send_response(HTTPStatus.FOUND)
             self.send_header("Location", f"http://{address}{self.path}")
             self.end_headers()
-        elif self.path.partition("?")[0] in ("/local.json", "/staff/local.json"):
+        elif self.path.partition("?")[0] == "/local.json":
             content = json.dumps(sign_in(self.stack)).encode()
             self.send_response(HTTPStatus.OK)
             self.send_header("Content-Type", "application/json")

@@ -13,6 +13,7 @@ from functions.ports import Update
 from infra.local import tokens
 from tests.browser.student import GIVE_UP_MS
 from tests.browser.test_gallery import violations
+from tests.faults.rig import wait_until
 from tests.stack.conftest import LiveStack
 
 pytestmark = pytest.mark.stack
@@ -44,7 +45,7 @@ def test_what_failed_is_judged_again_by_a_click(
     again.wait_for()
     picture(page, "staff-page")
     again.click()
-    assert student.wait(sent)["status"] == "completed"
+    wait_until(lambda: student.get(sent)["status"] == "completed")
     assert student.get(sent)["verdict"] == "wrong_answer"
 
 

@@ -1,11 +1,16 @@
 import { Component, type ReactNode } from "react";
+import { forgetFailed } from "./parts";
 
-/** Shows something else where what is inside breaks, or a part of the page does not load. */
+/** Shows something else where what is inside breaks, or a part of the page does not load. Mounted anew, it tries again. */
 export class Boundary extends Component<{ instead: ReactNode; children: ReactNode }, { broken: boolean }> {
   override state = { broken: false };
 
   static getDerivedStateFromError(): { broken: boolean } {
     return { broken: true };
+  }
+
+  override componentDidCatch(): void {
+    forgetFailed();
   }
 
   override render(): ReactNode {

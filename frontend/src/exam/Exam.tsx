@@ -15,6 +15,7 @@ import { pageTitle } from "./page-title";
 import { OpenQuestion, Questions } from "./Questions";
 import { Statement } from "./Statement";
 import { TimeLeft } from "./TimeLeft";
+import { useJudgedAgain } from "./use-judged-again";
 import { Workspace } from "./Workspace";
 
 export interface ExamProps {
@@ -39,6 +40,7 @@ export function Exam({ attempt, student, store, closesAt, trouble, onSignOut }: 
   );
   const [wanted, setWanted] = useState(kept?.questionId ?? null);
   const selected = questions.find((each) => each.question_id === wanted) ?? questions[0] ?? null;
+  useJudgedAgain(attempt);
 
   const select = (questionId: string, ids = opened) => {
     setWanted(questionId);
@@ -89,8 +91,19 @@ export function Exam({ attempt, student, store, closesAt, trouble, onSignOut }: 
           onForget={listed.length === 0 ? () => close(selected.question_id) : null}
         />
       )}
+      <Ahead ids={listed.map((each) => each.question_id)} />
     </>
   );
+}
+
+/** Loads the questions one after the other, and keeps them: each opens also where the network has gone meanwhile. */
+function Ahead({ ids: [id, ...others] }: { ids: string[] }): ReactNode {
+  return id === undefined ? null : <AheadOf key={id} id={id} others={others} />;
+}
+
+function AheadOf({ id, others }: { id: string; others: string[] }): ReactNode {
+  const { isPending } = useQuestion(id);
+  return isPending ? null : <Ahead ids={others} />;
 }
 
 function Over({ closesAt }: { closesAt: number | null }): ReactNode {
@@ -115,7 +128,7 @@ interface OneQuestionProps {
 
 function OneQuestion(props: OneQuestionProps): ReactNode {
   const { attempt, student, store, questionId } = props;
-  const { data: question, error, failureReason } = useQuestion(questionId);
+  const { data: question, error, failureReason, isPaused } = useQuestion(questionId);
   const { data: labels } = useLanguages();
   const place = useMemo(
     () => ({ student, attemptId: attempt.attempt_id, questionId }),
@@ -132,6 +145,8 @@ function OneQuestion(props: OneQuestionProps): ReactNode {
       <main className="exam-none" aria-live="polite">
         {unknown ? (
           <p>{words.faces.unknownQuestion}</p>
+        ) : isPaused ? (
+          <p>{words.faces.questionOffline}</p>
         ) : problem ? (
           <p>{error instanceof Problem && error.status === 403 ? error.detail : words.faces.questionAway}</p>
         ) : (

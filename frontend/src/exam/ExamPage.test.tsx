@@ -16,6 +16,9 @@ class FakeService {
   goodTokens = new Set([tokenOf("ada")]);
   sent: SubmissionRequest[] = [];
   submissions: Submission[] = [];
+  /** What the attempt's second page holds. */
+  older: Attempt | null = null;
+  asked: string[] = [];
   attempt: Attempt = {
     attempt_id: "final-ada",
     exam: {
@@ -42,11 +45,15 @@ class FakeService {
       const students = [{ name: "ada", attempt_id: "final-ada", token: tokenOf("ada") }];
       return Response.json({ url: "http://service", students, staff: null });
     }
+    this.asked.push(path);
     const token = new Headers(init?.headers).get("Authorization")?.replace("Bearer ", "") ?? "";
     if (!this.goodTokens.has(token)) return problem(401, "This token has expired.");
     const refusal = this.refusals.get(path);
     if (refusal) return problem(...refusal);
-    if (path.startsWith("/attempts/")) return Response.json({ ...this.attempt, submissions: this.submissions });
+    if (path.startsWith("/attempts/")) {
+      const older = new URL(String(input)).searchParams.get("page_token");
+      return Response.json(older ? this.older : { ...this.attempt, submissions: this.submissions });
+    }
     if (path === "/languages")
       return Response.json(["python", "c"].map((name) => ({ name, label: name, version: "1" })));
     if (path.startsWith("/questions/")) return Response.json(question(path.slice("/questions/".length)));
@@ -85,7 +92,8 @@ class FakeService {
 }
 
 function problem(status: number, detail: string): Response {
-  return Response.json({ type: "about:blank", title: "No", status, detail, errors: [] }, { status });
+  const headers = { "Content-Type": "application/problem+json" };
+  return Response.json({ type: "about:blank", title: "No", status, detail, errors: [] }, { status, headers });
 }
 
 const question = (id: string) => ({
@@ -165,13 +173,15 @@ describe("an attempt that cannot be opened", { timeout: 120_000 }, () => {
   it.each([
     [403, "The exam has not begun.", words.faces.notBegun],
     [403, "This attempt is another student's.", words.faces.otherStudents],
+    [403, "This exam is sat in room 5.", words.faces.refused],
+    [403, "This exam is sat in room 5.", "This exam is sat in room 5."],
     [404, "There is no such attempt.", words.faces.unknownAttempt],
     [503, "Firestore is away.", words.faces.away],
     [400, "Nonsense.", words.faces.refused],
   ])("says why: %d %s", async (status, detail, title) => {
     service.refusals.set("/attempts/final-ada", [status, detail]);
     await opened();
-    expect(await screen.findByRole("heading", { name: title }, patient)).toBeTruthy();
+    expect(await says(title)).toBeTruthy();
   });
 });
 
@@ -283,6 +293,139 @@ describe("sending", { timeout: 120_000 }, () => {
     fireEvent.click(await button(/^Show Submit/));
     fireEvent.click(await button(words.history.restore));
     await waitFor(async () => expect((await editor()).value).toBe("first"), patient);
+  });
+});
+
+describe("a Submit that is no longer among the newest", { timeout: 120_000 }, () => {
+  const old = { submission_id: "old", question_id: "sorting", run_type: "submit", status: "completed" };
+
+  it("is never called nothing", async () => {
+    service.attempt = { ...service.attempt, next_page_token: "more" };
+    service.older = {
+      ...service.attempt,
+      next_page_token: null,
+      submissions: [
+        {
+          ...({ message: null, tests: [], compile_output: null, stdin: null } as object),
+          ...old,
+          verdict: "accepted",
+          score: 20,
+          points: 50,
+          language: "python",
+          code: "old code",
+          created_at: "2026-06-01T10:00:00Z",
+        } as Submission,
+      ],
+    };
+    await opened();
+    fireEvent.click(await button(/Sorting/));
+    expect(await says(words.earlierCounts)).toBeTruthy();
+    fireEvent.click(screen.getByRole("tab", { name: "Submit" }));
+    expect(await says(words.submittedBefore)).toBeTruthy();
+    fireEvent.click(screen.getByRole("tab", { name: "History" }));
+    expect(await says(words.history.noneSoFar)).toBeTruthy();
+    fireEvent.click(await button(words.history.more));
+    expect(await button(/^Show Submit/)).toBeTruthy();
+    expect(screen.queryByText(words.history.none)).toBeNull();
+  });
+});
+
+describe("what staff had judged again", { timeout: 120_000 }, () => {
+  it("is shown once the attempt tells of it", async () => {
+    await opened();
+    await typed("print(1)");
+    fireEvent.click(await button("Submit"));
+    await waitFor(() => expect(document.title).toBe("✓ Accepted · Sum"), patient);
+    service.submissions = service.submissions.map((each) => ({ ...each, verdict: "wrong_answer", score: 0 }));
+    const now = performance.now();
+    vi.spyOn(performance, "now").mockImplementation(() => now + 60_000); // what was just answered is not asked for
+    fireEvent.click(screen.getByRole("tab", { name: "History" })); // asks for the attempt
+    await waitFor(() => expect(document.title).toBe("✗ Wrong answer · Sum"), patient);
+  });
+});
+
+describe("without a network", { timeout: 120_000 }, () => {
+  const network = (online: boolean) => {
+    vi.spyOn(navigator, "onLine", "get").mockReturnValue(online);
+    act(() => {
+      window.dispatchEvent(new Event(online ? "online" : "offline"));
+    });
+  };
+  afterEach(() => network(true));
+
+  it("a question that was never looked at opens all the same", async () => {
+    await opened();
+    await editor();
+    await waitFor(() => expect(service.asked).toContain("/questions/sorting"), patient);
+    network(false);
+    fireEvent.click(await button(/Sorting/));
+    expect(await says("The statement of sorting.")).toBeTruthy();
+  });
+
+  it("a question that was not loaded yet says so", async () => {
+    service.refusals.set("/questions/sum", [503, "Away."]);
+    await opened();
+    await says(words.faces.questionAway);
+    network(false);
+    expect(await says(words.faces.questionOffline)).toBeTruthy();
+  });
+
+  it("what is pressed is called not sent, and signing out asks first", async () => {
+    const prototype = HTMLDialogElement.prototype;
+    prototype.showModal = function () {
+      this.open = true;
+    };
+    prototype.close = function () {
+      this.open = false;
+      this.dispatchEvent(new Event("close"));
+    };
+    await opened();
+    await typed("print(1)");
+    network(false);
+    fireEvent.click(await button("Submit"));
+    expect(await button(/Sum.*not sent yet/)).toBeTruthy();
+
+    fireEvent.click(await button("Sign out"));
+    const dialog = await screen.findByRole("dialog", { name: words.leaving.title }, patient);
+    fireEvent.click(within(dialog).getByRole("button", { name: "Stay" }));
+    await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull(), patient);
+    expect((await editor()).value).toBe("print(1)");
+
+    fireEvent.click(await button("Sign out"));
+    const again = await screen.findByRole("dialog", { name: words.leaving.title }, patient);
+    fireEvent.click(within(again).getByRole("button", { name: "Sign out" }));
+    expect(await screen.findByRole("heading", { name: "Sign in to your exam" }, patient)).toBeTruthy();
+    expect(Object.values(localStorage).some((each) => each.includes("print(1)"))).toBe(true);
+  });
+});
+
+describe("signing out", { timeout: 120_000 }, () => {
+  it("leaves nothing of what was answered", async () => {
+    await opened();
+    await typed("print(1)");
+    fireEvent.click(await button("Submit"));
+    await waitFor(() => expect(document.title).toBe("✓ Accepted · Sum"), patient);
+    fireEvent.click(await button("Sign out"));
+    expect(await screen.findByRole("heading", { name: "Sign in to your exam" }, patient)).toBeTruthy();
+    expect(Object.keys(localStorage).filter((each) => each.startsWith("run-code:"))).toEqual([]);
+  });
+});
+
+describe("a proxy that asks for its own password", { timeout: 120_000 }, () => {
+  it("does not sign the student out", async () => {
+    await opened();
+    await typed("print(1)");
+    const real = service.fetch;
+    let asked = 0;
+    vi.stubGlobal("fetch", async (input: RequestInfo | URL, init?: RequestInit) => {
+      if (init?.method !== "POST") return real(input, init);
+      asked += 1;
+      return new Response("<html></html>", { status: 401, headers: { "Content-Type": "text/html" } });
+    });
+    fireEvent.click(await button("Submit"));
+    await waitFor(() => expect(asked).toBeGreaterThan(0), patient);
+    expect(await button(/Sum.*not sent yet/)).toBeTruthy();
+    expect(screen.queryByText("You are signed out")).toBeNull();
   });
 });
 

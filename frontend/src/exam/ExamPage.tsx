@@ -1,4 +1,4 @@
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { onlineManager, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import { Problem, RunCodeClient, RunCodeProvider, useAttempt } from "../package";
 import { LocalBanner, SignedOut, SignIn } from "../shared/SignIn";
@@ -8,10 +8,11 @@ import { signIn as signInWords, exam as words } from "../strings";
 import { Face } from "./Boundary";
 import { CodeStore } from "./code-store";
 import { Exam } from "./Exam";
+import { useLeaving } from "./Leaving";
 import { useOnline } from "./use-online";
 
 /** Between two looks at the attempt: staff may give more time. */
-const ATTEMPT_AGAIN = 60_000;
+const ATTEMPT_AGAIN = 120_000;
 /** Between two looks at an exam that has not begun. */
 const BEGUN_AGAIN = 15_000;
 
@@ -62,12 +63,15 @@ function SignedIn({ url, session, signIn, signOut }: SignedInProps): ReactNode {
     const noticing: typeof fetch = async (input, init) => {
       const used = token.current;
       const answer = await fetch(input, init);
-      if (answer.status === 401) setRefused(used);
+      // Only the service's own word: a proxy in between may ask for its own password.
+      if (answer.status === 401 && isProblem(answer)) setRefused(used);
       return answer;
     };
     return new RunCodeClient({ url, token: () => token.current, fetch: noticing });
   }, [url]);
   const queries = useMemo(() => new QueryClient(), []);
+  // While nobody is signed in nothing listens to the network, which may be back.
+  useEffect(() => onlineManager.setOnline(navigator.onLine), []);
   const mounted = useRef(false);
   // biome-ignore lint/correctness/useExhaustiveDependencies: with each new token, though it is read through the ref.
   useEffect(() => {
@@ -79,10 +83,14 @@ function SignedIn({ url, session, signIn, signOut }: SignedInProps): ReactNode {
     <QueryClientProvider client={queries}>
       <RunCodeProvider client={client} scope={student}>
         {refused === session.token && <SignedOut kind="student" session={session} onSignIn={signIn} />}
-        <Opened attemptId={session.attemptId} student={student} client={client} onSignOut={signOut} />
+        <Attempted attemptId={session.attemptId} student={student} client={client} onSignOut={signOut} />
       </RunCodeProvider>
     </QueryClientProvider>
   );
+}
+
+function isProblem(answer: Response): boolean {
+  return answer.headers.get("Content-Type")?.startsWith("application/problem+json") ?? false;
 }
 
 interface OpenedProps {
@@ -90,6 +98,16 @@ interface OpenedProps {
   student: string;
   client: RunCodeClient;
   onSignOut: () => void;
+}
+
+function Attempted({ onSignOut, ...props }: OpenedProps): ReactNode {
+  const { leave, question } = useLeaving(onSignOut);
+  return (
+    <>
+      {question}
+      <Opened {...props} onSignOut={leave} />
+    </>
+  );
 }
 
 function Opened({ attemptId, student, client, onSignOut }: OpenedProps): ReactNode {
@@ -142,8 +160,13 @@ function Opened({ attemptId, student, client, onSignOut }: OpenedProps): ReactNo
     case 401:
       return <Face title={signInWords.signedOut}>{leave}</Face>;
     case 403:
-      return (
+      return /another student/i.test(problem.detail) ? (
         <Face title={faces.otherStudents} more={faces.otherStudentsMore}>
+          {leave}
+        </Face>
+      ) : (
+        <Face title={faces.refused} more={problem.detail}>
+          {again}
           {leave}
         </Face>
       );

@@ -1,6 +1,6 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
-import { type Attempt, type Language, type Submission, TestResults, useClient } from "../package";
+import { type Attempt, type Language, type Submission, TestResults, useAttempt, useClient } from "../package";
 import { buttons, verdicts, exam as words } from "../strings";
 import type { Place } from "./code-store";
 
@@ -14,25 +14,34 @@ interface HistoryProps {
   onRestore: (from: { language: string; code: string }) => void;
 }
 
-/** All that was sent for this question. */
+/**
+ * All that was sent for this question: what the attempt tells, which is asked for anew whenever this is opened, and the
+ * older pages, each of them read once.
+ */
 export function History({ attempt, place, labels, onRestore }: HistoryProps): ReactNode {
   const client = useClient();
   const [open, setOpen] = useState<string | null>(null);
-  const { data, isPending, isError, hasNextPage, isFetchingNextPage, fetchNextPage } = useInfiniteQuery({
-    // Below the attempt's own key: what makes that one stale makes this one stale.
-    queryKey: ["run-code", place.student, "attempt", place.attemptId, "history"],
+  const { data: newest = attempt } = useAttempt(place.attemptId);
+  const { data, hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage } = useInfiniteQuery({
+    queryKey: ["run-code", place.student, "history", place.attemptId],
     queryFn: ({ pageParam, signal }) => client.attempt(place.attemptId, pageParam, signal),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_page_token,
+    initialData: { pages: [attempt], pageParams: [null] },
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 0, // opened again, it begins with the newest
   });
-  if (!data) return <p className="exam-muted">{isPending && !isError ? said.loading : said.notLoaded}</p>;
 
-  const sent = data.pages.flatMap((page) => page.submissions).filter((each) => each.question_id === place.questionId);
+  const all = new Map<string, Submission>();
+  for (const each of [newest, ...data.pages].flatMap((page) => page.submissions)) {
+    if (each.question_id === place.questionId && !all.has(each.submission_id)) all.set(each.submission_id, each);
+  }
+  const sent = [...all.values()];
   const counts = attempt.scores.find((each) => each.question_id === place.questionId)?.submission_id;
   return (
     <>
       {sent.length === 0 ? (
-        <p className="exam-muted">{said.none}</p>
+        <p className="exam-muted">{hasNextPage ? said.noneSoFar : said.none}</p>
       ) : (
         <table className="exam-history">
           <caption className="page-visually-hidden">{said.caption}</caption>
@@ -60,6 +69,7 @@ export function History({ attempt, place, labels, onRestore }: HistoryProps): Re
           ))}
         </table>
       )}
+      {isFetchNextPageError && <p className="exam-muted">{said.notLoaded}</p>}
       {hasNextPage && (
         <button
           type="button"
@@ -121,7 +131,9 @@ function Line({ of, counts, label, isOpen, onToggle, onRestore }: LineProps): Re
         <td colSpan={5}>
           {isOpen && (
             <div className="exam-history-more">
-              <p className="exam-muted">{of.message}</p>
+              <p className="exam-muted" dir="auto">
+                {of.message}
+              </p>
               <TestResults of={of} />
               <h3>
                 {said.code} <span className="exam-muted">{label}</span>

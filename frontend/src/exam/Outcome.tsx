@@ -15,6 +15,8 @@ interface OutcomeProps {
   place: Place;
   run: UseSubmission;
   submit: UseSubmission;
+  /** Whether something was submitted that this browser does not know of. */
+  submittedBefore: boolean;
   tab: Tab;
   labels: readonly Language[];
   errors: readonly CodeError[];
@@ -73,7 +75,9 @@ export function Outcome(props: OutcomeProps): ReactNode {
         <Latest of={run} errors={tab === "run" ? props.errors : []} onLine={props.onLine} />
       </div>
       <div {...panel("submit")}>
-        {submit.phase === "idle" && <p className="exam-muted">{words.noSubmit}</p>}
+        {submit.phase === "idle" && (
+          <p className="exam-muted">{props.submittedBefore ? words.submittedBefore : words.noSubmit}</p>
+        )}
         <Latest of={submit} errors={tab === "submit" ? props.errors : []} onLine={props.onLine} />
       </div>
       <div {...panel("history")}>

@@ -1,19 +1,15 @@
 import { micromark, type Options } from "micromark";
 import { type ReactNode, use, useMemo } from "react";
-
-const extensions = new Map<string, Promise<Options>>();
+import { part } from "./parts";
 
 /** Markdown as it is written in questions. Tables and formulas are loaded where there are any. */
 export default function Prose({ text }: { text: string }): ReactNode {
   const tables = /\||~~|https?:|www\.|\[\^|\[[ xX]\]/.test(text);
   const formulas = text.includes("$");
-  const name = `${tables} ${formulas}`;
-  const loading = extensions.get(name) ?? load(tables, formulas);
-  extensions.set(name, loading);
-  const options = use(loading);
+  const options = use(part(`prose ${tables} ${formulas}`, () => load(tables, formulas)));
   const html = useMemo(() => fitToPage(micromark(text, options)), [text, options]);
   // biome-ignore lint/security/noDangerouslySetInnerHtml: micromark escapes HTML and drops javascript: by default
-  return <div className="exam-prose" dangerouslySetInnerHTML={{ __html: html }} />;
+  return <div className="exam-prose" dir="auto" dangerouslySetInnerHTML={{ __html: html }} />;
 }
 
 async function load(tables: boolean, formulas: boolean): Promise<Options> {

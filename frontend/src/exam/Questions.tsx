@@ -1,6 +1,7 @@
 import { type FormEvent, type ReactNode, useState } from "react";
 import { type Attempt, AttemptSummary, useSubmission } from "../package";
 import { exam as words } from "../strings";
+import { countsEarlier } from "./submitted";
 
 interface Line {
   question_id: string;
@@ -57,15 +58,21 @@ interface QuestionButtonProps {
 
 function QuestionButton({ attempt, line, isSelected, onSelect }: QuestionButtonProps): ReactNode {
   const id = line.question_id;
-  const { phase } = useSubmission({ attemptId: attempt.attempt_id, questionId: id, language: "", runType: "submit" });
+  const target = { attemptId: attempt.attempt_id, questionId: id, language: "", runType: "submit" } as const;
+  const { phase, connection } = useSubmission(target);
   const scored = attempt.scores.find((each) => each.question_id === id);
   const score = scored?.score ?? null;
   const points = scored?.points ?? line.points;
   const submitted =
     phase !== "idle" ||
-    score !== null ||
+    countsEarlier(id, attempt) ||
     attempt.submissions.some((s) => s.question_id === id && s.run_type === "submit");
-  const underway = phase === "sending" || phase === "queued" || phase === "processing" ? words.underway[phase] : null;
+  const waitsToBeSent = phase === "sending" && connection.state !== "live";
+  const underway = waitsToBeSent
+    ? words.underway.notSent
+    : phase === "sending" || phase === "queued" || phase === "processing"
+      ? words.underway[phase]
+      : null;
   const full = points !== null && score !== null && score >= points;
   return (
     <button
@@ -113,6 +120,7 @@ export function OpenQuestion({ onOpen }: { onOpen: (questionId: string) => void 
         value={id}
         autoComplete="off"
         autoCapitalize="none"
+        autoCorrect="off"
         spellCheck={false}
         aria-describedby="exam-open-hint"
         onChange={(event) => setId(event.target.value)}

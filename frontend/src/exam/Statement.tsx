@@ -1,18 +1,21 @@
-import { lazy, type ReactNode, Suspense } from "react";
+import { type ReactNode, Suspense, use } from "react";
 import type { Question } from "../package";
 import { exam as words } from "../strings";
 import { Boundary } from "./Boundary";
 import { CopyButton } from "./CopyButton";
-
-const Prose = lazy(() => import("./Prose"));
+import { part } from "./parts";
 
 export function Statement({ question, language }: { question: Question; language: string }): ReactNode {
   const { limits, statement } = question;
-  const plain = <div className="exam-prose exam-prose-plain">{statement}</div>;
+  const plain = (
+    <div className="exam-prose exam-prose-plain" dir="auto">
+      {statement}
+    </div>
+  );
   const seconds = limits.cpu_seconds * (limits.time_multipliers[language] ?? 1);
   return (
     <article className="exam-statement" aria-labelledby="exam-statement-title">
-      <h2 id="exam-statement-title" tabIndex={-1}>
+      <h2 id="exam-statement-title" dir="auto" tabIndex={-1}>
         {question.title}
       </h2>
       <dl className="exam-limits">
@@ -53,6 +56,11 @@ export function Statement({ question, language }: { question: Question; language
   );
 }
 
+function Prose({ text }: { text: string }): ReactNode {
+  const { default: Loaded } = use(part("prose", () => import("./Prose")));
+  return <Loaded text={text} />;
+}
+
 function SampleText({ what, number, text }: { what: string; number: number; text: string }): ReactNode {
   return (
     <figure>
@@ -60,7 +68,9 @@ function SampleText({ what, number, text }: { what: string; number: number; text
         {what} <CopyButton text={text} title={words.copyWhat(what, number)} />
       </figcaption>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must reach it */}
-      <pre tabIndex={0}>{text}</pre>
+      <pre tabIndex={0} dir="auto">
+        {text}
+      </pre>
     </figure>
   );
 }

@@ -1,4 +1,15 @@
-import { type KeyboardEvent, lazy, type ReactNode, Suspense, useEffect, useId, useMemo, useRef, useState } from "react";
+import {
+  type KeyboardEvent,
+  type ReactNode,
+  type Ref,
+  Suspense,
+  use,
+  useEffect,
+  useId,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 import {
   type Attempt,
   type Language,
@@ -13,14 +24,13 @@ import { editor as editorWords, exam as words } from "../strings";
 import { Boundary } from "./Boundary";
 import type { CodeStore, KeptQuestion, Place } from "./code-store";
 import { type CodeError, codeErrors } from "./compile-errors";
-import type { EditorHandle } from "./editor/interface";
+import type { EditorHandle, EditorProps } from "./editor/interface";
 import { PlainEditor } from "./editor/PlainEditor";
 import { Outcome } from "./Outcome";
-import { lastSubmit, type Standing as StandingOf, standing } from "./submitted";
+import { part } from "./parts";
+import { countsEarlier, lastSubmit, type Standing as StandingOf, standing } from "./submitted";
 import { timeMark } from "./time-left";
 import { useKeptCode } from "./use-kept-code";
-
-const CodeEditor = lazy(() => import("./editor/CodeEditor"));
 
 /** As the service has it (MAX_CODE_BYTES). */
 const MOST_BYTES = 65_536;
@@ -95,21 +105,23 @@ export function Workspace(props: WorkspaceProps): ReactNode {
     restoring.current = null;
   };
 
-  const whyNot = (): string | null => {
+  const whyNot = (code: string): string | null => {
     const bytes = byteLength(code);
     if (bytes > MOST_BYTES) return words.codeTooLong(bytes);
     return code.trim() === "" ? words.codeEmpty : null;
   };
   const runIt = () => {
+    const { code } = typed.latest();
     const inputBytes = kept.ownInput ? byteLength(kept.stdin) : 0;
-    const why = whyNot() ?? (inputBytes > MOST_BYTES ? words.inputTooLong(inputBytes) : null);
+    const why = whyNot(code) ?? (inputBytes > MOST_BYTES ? words.inputTooLong(inputBytes) : null);
     setRefusal(why);
     if (why) return;
     keep({ tab: "run" });
     run.send(code, kept.ownInput ? { stdin: kept.stdin } : {});
   };
   const submitIt = () => {
-    const why = whyNot();
+    const { code } = typed.latest();
+    const why = whyNot(code);
     setRefusal(why);
     if (why) return;
     keep({ tab: "submit" });
@@ -125,6 +137,7 @@ export function Workspace(props: WorkspaceProps): ReactNode {
   const shown = kept.tab === "run" ? run.submission : kept.tab === "submit" ? submit.submission : null;
   const errors = useMemo(() => errorsOf(shown), [shown]);
   const sent = lastSubmit(place.questionId, { ...submit, refused: submit.phase === "refused" }, attempt);
+  const earlier = countsEarlier(place.questionId, attempt);
   const tooLong = byteLength(code) > MOST_BYTES;
   const told = tooLong ? words.codeTooLong(byteLength(code)) : refusal;
   const label = labelOf(props.labels, language);
@@ -139,7 +152,7 @@ export function Workspace(props: WorkspaceProps): ReactNode {
     errorsOf: errors.code,
     past: pasts.get(editorKey),
     onChange(next: string, caret: number) {
-      if (next !== code) setRefusal(null);
+      if (next !== typed.latest().code) setRefusal(null);
       typed.onChange(next, caret);
     },
     onPast: (past: unknown) => pasts.set(editorKey, past),
@@ -191,6 +204,8 @@ export function Workspace(props: WorkspaceProps): ReactNode {
               aria-label={words.ownInputLabel}
               aria-describedby="exam-own-more"
               spellCheck={false}
+              autoCapitalize="none"
+              autoCorrect="off"
               value={kept.stdin}
               onChange={(event) => keep({ stdin: event.target.value })}
             />
@@ -229,7 +244,7 @@ export function Workspace(props: WorkspaceProps): ReactNode {
           <span title={words.submitTitle(keys("Shift+Enter"))}>
             <SubmitButton run={{ ...submit, send: submitIt }} code={code} />
           </span>
-          <Standing standing={standing(sent, language, code)} {...{ attempt, closesAt: props.closesAt }}>
+          <Standing standing={standing(sent, earlier, language, code)} {...{ attempt, closesAt: props.closesAt }}>
             {sent && code.trim() === "" && (
               <button type="button" className="page-button page-button-quiet" onClick={() => restore(sent)}>
                 {words.restoreLast}
@@ -240,12 +255,18 @@ export function Workspace(props: WorkspaceProps): ReactNode {
       </section>
       <Outcome
         {...{ attempt, place, run, submit, tab: kept.tab, labels: props.labels, errors: errors.found }}
+        submittedBefore={sent !== null || earlier}
         onTab={(tab) => keep({ tab })}
         onLine={(line, column) => handle.current?.jumpTo(line, column)}
         onRestore={restore}
       />
     </div>
   );
+}
+
+function CodeEditor(props: EditorProps & { ref: Ref<EditorHandle> }): ReactNode {
+  const { default: Loaded } = use(part("editor", () => import("./editor/CodeEditor")));
+  return <Loaded {...props} />;
 }
 
 /** Whether what is in the editor counts: said beside the buttons, so that nobody has to wonder. */
@@ -260,6 +281,7 @@ function Standing(props: {
   const isShort = mark === "ten_minutes" || mark === "one_minute";
   if (props.standing === "unconfirmed") return null;
   if (props.standing === "same") return <p className="exam-standing exam-standing-good">{words.sameAsSubmitted}</p>;
+  if (props.standing === "earlier") return <p className="exam-standing">{words.earlierCounts}</p>;
   const text = props.standing === "nothing" ? words.nothingSubmitted : words.changedSince;
   return (
     <p className="exam-standing" data-urgent={isShort || undefined} role="status">
@@ -274,7 +296,7 @@ const NONE: readonly CodeError[] = [];
 function errorsOf(shown: Submission | null): { found: readonly CodeError[]; code: string } {
   if (!shown) return { found: NONE, code: "" };
   const broke = shown.tests.find((test) => test.verdict === "runtime_error" && test.stderr);
-  const said = shown.compile_output ?? broke?.stderr ?? "";
+  const said = (shown.verdict === "compilation_error" ? shown.compile_output : broke?.stderr) ?? "";
   return { found: said ? codeErrors(shown.language, said) : NONE, code: shown.code };
 }
 

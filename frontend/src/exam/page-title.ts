@@ -40,6 +40,8 @@ function stateTitle({ phase, submission }: Told): string | null {
       return titles.failed;
     case "refused":
       return titles.refused;
+    case "lost":
+      return titles.lost;
     default:
       return null;
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Attempt, Submission } from "../package";
-import { lastSubmit, standing } from "./submitted";
+import { countsEarlier, lastSubmit, standing } from "./submitted";
 
 const submission = (given: Partial<Submission>): Submission =>
   ({
@@ -52,6 +52,21 @@ describe("the last Submit", () => {
   });
 });
 
+describe("an earlier Submit", () => {
+  const score = (given: object) => ({
+    scores: [{ question_id: "sum", score: null, points: 100, submission_id: null, ...given }],
+  });
+
+  it.each([
+    [{}, false],
+    [{ submission_id: "s1" }, true],
+    [{ score: 0 }, true],
+    [{ score: 100, question_id: "sorting" }, false],
+  ])("is told by the scores alone: %j", (given, expected) => {
+    expect(countsEarlier("sum", score(given))).toBe(expected);
+  });
+});
+
 describe("the code in the editor", () => {
   const sent = { language: "python", code: "a\r\nb", at: 0 };
 
@@ -62,6 +77,11 @@ describe("the code in the editor", () => {
     [sent, "c", "a\nb", "changed"],
     [{ ...sent, at: null }, "python", "a\nb", "unconfirmed"],
   ] as const)("stands to what was sent (%j) in %s as %j: %s", (last, language, code, expected) => {
-    expect(standing(last, language, code)).toBe(expected);
+    expect(standing(last, false, language, code)).toBe(expected);
+  });
+
+  it("stands to an earlier Submit as to nothing that is known, but is never called the first", () => {
+    expect(standing(null, true, "python", "a")).toBe("earlier");
+    expect(standing(sent, true, "python", "a\nb")).toBe("same");
   });
 });

@@ -7,8 +7,11 @@ export interface Sent {
   at: number | null;
 }
 
-/** "unconfirmed": what was sent is under way still, and nothing may be said of it. */
-export type Standing = "nothing" | "unconfirmed" | "changed" | "same";
+/**
+ * "unconfirmed": what was sent is under way still, or is not shown any more, and nothing may be said of it.
+ * "earlier": something was submitted, but so long ago that the attempt's first page does not hold its code.
+ */
+export type Standing = "nothing" | "earlier" | "unconfirmed" | "changed" | "same";
 
 /**
  * The newest Submit of a question: the one sent from here, unless the attempt tells of a newer one (another browser).
@@ -30,8 +33,14 @@ export function lastSubmit(
   return { language: here.request.language, code: here.request.code, at };
 }
 
-export function standing(sent: Sent | null, language: string, code: string): Standing {
-  if (!sent) return "nothing";
+/** Whether the scores tell of a Submit, also where it is not among the newest submissions. */
+export function countsEarlier(questionId: string, attempt: Pick<Attempt, "scores">): boolean {
+  const scored = attempt.scores.find((each) => each.question_id === questionId);
+  return scored !== undefined && (scored.submission_id !== null || scored.score !== null);
+}
+
+export function standing(sent: Sent | null, earlier: boolean, language: string, code: string): Standing {
+  if (!sent) return earlier ? "earlier" : "nothing";
   if (sent.at === null) return "unconfirmed";
   const same = sent.language === language && sent.code.replaceAll("\r\n", "\n") === code;
   return same ? "same" : "changed";

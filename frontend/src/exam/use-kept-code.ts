@@ -1,8 +1,8 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { CodeStore, KeptCode, Place } from "./code-store";
 
-/** Typing is written down when it pauses this long, and at once when the page is left. */
-const PAUSE = 300;
+/** Typing is written down this long after it began, however steady it is, and at once when the page is left. */
+const DELAY = 300;
 
 export interface Current {
   language: string;
@@ -12,6 +12,8 @@ export interface Current {
 
 export interface UseKeptCode {
   current: Current;
+  /** What the editor told last: what is rendered may be a keystroke behind it. */
+  latest: () => Current;
   /** What the editor tells. */
   onChange: (code: string, caret: number) => void;
   changeLanguage: (language: string) => void;
@@ -68,6 +70,7 @@ export function useKeptCode(store: CodeStore, place: Place, firstLanguage: strin
   };
   return {
     current,
+    latest: () => now.current,
     notKept,
     other,
     onChange(code, caret) {
@@ -75,8 +78,7 @@ export function useKeptCode(store: CodeStore, place: Place, firstLanguage: strin
       show({ ...now.current, code, caret });
       // Where only the caret moved, another tab's newer code is not written over.
       if (!changed && other !== null) return;
-      if (pending.current !== null) clearTimeout(pending.current);
-      pending.current = setTimeout(flush, PAUSE);
+      pending.current ??= setTimeout(flush, DELAY);
     },
     changeLanguage(language) {
       flush();

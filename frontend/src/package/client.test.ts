@@ -148,7 +148,7 @@ test("sends the ETag, and a 304 is the submission that is known", async () => {
   await pass(10_000);
   expect(service.times).toEqual([0, 2000, 6000]);
   expect(service.asked.map(({ headers }) => headers.get("If-None-Match"))).toEqual([null, '"one"', '"one"']);
-  expect(arrivals).toEqual([0, 0, 0]);
+  expect(arrivals).toEqual([0, -2000, 0]); // nothing new came with the 304
   expect(client.lastKnown("s1")).toEqual(completed);
 });
 
@@ -264,12 +264,27 @@ test("offline nothing is asked; back online at once", async () => {
   const { states } = watch(service.client());
   await pass(100);
   setOnline(false);
-  await pass(600_000);
+  await pass(20_000);
   expect(service.times).toEqual([0]);
   setOnline(true);
   await pass(0);
-  expect(service.times).toEqual([0, 600_100]);
+  expect(service.times).toEqual([0, 20_100]);
   expect(states).toEqual(["queued live", "queued offline", "queued live", "completed live"]);
+});
+
+test("a browser that says it is offline may be wrong: it is tried anyway, twice a minute, but not while hidden", async () => {
+  setOnline(false);
+  const service = new FakeService(["lost", "lost", ok(completed)]);
+  const { states } = watch(service.client());
+  await pass(60_000);
+  expect(service.times).toEqual([30_000, 60_000]);
+  setHidden(true);
+  await pass(600_000);
+  expect(service.times).toHaveLength(2);
+  setHidden(false);
+  await pass(0);
+  expect(service.times).toEqual([30_000, 60_000, 660_000]);
+  expect(states).toEqual(["unknown offline", "completed live"]);
 });
 
 test("back online it asks at once, also in the middle of a long wait after failures", async () => {
@@ -429,14 +444,75 @@ test("a problem carries what the service said", async () => {
   expect(String(problem)).toBe("Problem: A value is wrong.");
 });
 
-test("a refusal that is not the service's own still has a sentence", async () => {
-  const gateway = async () => new Response("<html>", { status: 413 });
-  const client = new FakeService([]).client({ fetch: gateway });
-  await expect(client.submission("s1")).rejects.toMatchObject({
-    status: 413,
-    detail: "The service answered with the error 413.",
+test.each([400, 401, 403, 404, 407, 413])("a %s that is not the service's own counts as no answer", async (status) => {
+  const service = new FakeService([{ status, html: "<html>Blocked</html>", headers: { "Retry-After": "9" } }]);
+  await expect(service.client().submission("s1")).rejects.toMatchObject({
+    status: 0,
+    detail: "The answer was not understood.",
+    retryAfter: 9000,
+  });
+});
+
+test.each([401, 403, 404])("a poll goes on after a proxy's %s", async (status) => {
+  const service = new FakeService([ok(queued), { status, html: "<html>" }, ok(completed)]);
+  const { states } = watch(service.client());
+  await pass(60_000);
+  expect(service.times).toEqual([0, 2000, 3000]);
+  expect(states).toEqual(["queued live", "queued unreachable +1000", "completed live"]);
+});
+
+test.each([429, 503])("a %s needs no word of the service, but has a sentence", async (status) => {
+  const service = new FakeService([{ status, html: "<html>" }]);
+  await expect(service.client().submission("s1")).rejects.toMatchObject({
+    status,
+    detail: `The service answered with the error ${status}.`,
     fields: [],
   });
+});
+
+test("JSON that is no submission counts as no answer", async () => {
+  const service = new FakeService([ok({ login: "required" }), ok("hello"), { status: 304 }]);
+  const client = service.client();
+  for (let call = 0; call < 3; call += 1) await expect(client.submission("s1")).rejects.toMatchObject({ status: 0 });
+});
+
+/** An answer whose body comes in pieces, one each `every` milliseconds, and never ends where `ends` is false. */
+function inPieces(text: string, pieces: number, every: number, ends = true): typeof fetch {
+  return async (_, init) => {
+    const bytes = new TextEncoder().encode(text);
+    const size = Math.ceil(bytes.length / pieces);
+    const body = new ReadableStream<Uint8Array>({
+      async start(controller) {
+        init?.signal?.addEventListener("abort", () => controller.error(new DOMException("aborted", "AbortError")));
+        for (let at = 0; at < bytes.length; at += size) {
+          await new Promise((resolve) => setTimeout(resolve, every));
+          controller.enqueue(bytes.slice(at, at + size));
+        }
+        if (ends) controller.close();
+      },
+    });
+    return new Response(body);
+  };
+}
+
+test("an answer that comes slowly is waited for as long as it comes", async () => {
+  const slow = { ...completed, code: "print('€')" };
+  const client = new FakeService([]).client({ fetch: inPieces(JSON.stringify(slow), 100, 10_000) });
+  const answer = client.submission("s1");
+  await pass(1_000_000);
+  expect(await answer).toEqual(slow);
+});
+
+test("an answer that stops in its middle is given up after 15 s", async () => {
+  const client = new FakeService([]).client({ fetch: inPieces("[1, 2", 2, 10_000, false) });
+  let gaveUp: unknown = null;
+  client.submission("s1").catch((error: unknown) => {
+    gaveUp = error;
+  });
+  await pass(34_999);
+  expect(gaveUp).toBeNull();
+  await pass(1);
+  expect(gaveUp).toMatchObject({ status: 0, detail: "The service did not answer." });
 });
 
 test("each question has its path", async () => {
@@ -484,4 +560,23 @@ test("a clock that is right to the second is left alone, and so is one that cann
   const unseen = new FakeService([ok({}, {})]).client();
   await unseen.attempt("a1");
   expect(unseen.localTime(moment)).toBe(Date.parse(moment));
+});
+
+test("where this machine's clock is set meanwhile, a deadline stays where it was", async () => {
+  const client = new FakeService(() => ok({}, { Date: new Date(Date.now()).toUTCString() })).client();
+  const moment = new Date(Date.now() + 600_000).toISOString();
+  const secondsLeft = () => Math.round((client.localTime(moment) - Date.now()) / 1000);
+  await client.attempt("a1");
+  expect(secondsLeft()).toBe(600);
+  vi.setSystemTime(Date.now() + 3_600_000);
+  expect(secondsLeft()).toBe(600);
+  await pass(60_000);
+  expect(secondsLeft()).toBe(540);
+});
+
+test("a proxy's 401 does not sign out", async () => {
+  const service = new FakeService([{ status: 401, html: "<html>" }, ok(completed)]);
+  const { states } = watch(service.client());
+  await pass(1000);
+  expect(states).toEqual(["unknown unreachable +1000", "completed live"]);
 });

@@ -2,7 +2,7 @@
 
 import { problems } from "../strings";
 import type { components, operations } from "./schema";
-import { again, backoff, isFinal, pollAfter, type Timings, timings } from "./timings";
+import { again, backoff, isFinal, pollAfter, sinceClockZero, type Timings, timings } from "./timings";
 
 type Schemas = components["schemas"];
 export type Submission = Schemas["SubmissionView"];
@@ -74,7 +74,7 @@ export interface Insistence {
 interface Known {
   submission: Submission;
   etag: string | null;
-  /** Epoch milliseconds, to count the expected wait from. */
+  /** Epoch milliseconds, to count the expected wait from: when it last had something new. */
   arrivedAt: number;
   /** When to ask next, by the monotonic clock. */
   dueAt: number;
@@ -94,8 +94,8 @@ interface Call {
 
 /** A Retry-After beyond this is taken as this: browsers' timers overflow, and no exam waits longer. */
 const LONGEST_RETRY_AFTER_SECONDS = 3600;
-/** The service's Date has whole seconds: a smaller change of the clocks' difference is noise. */
-const CLOCK_NOISE = 2000;
+/** How every refusal of the service itself is written. What lies between may refuse too (a portal, a proxy). */
+const PROBLEM_TYPE = "application/problem+json";
 
 export class RunCodeClient {
   readonly timings: Timings;
@@ -107,8 +107,9 @@ export class RunCodeClient {
   readonly #whenSignedIn = new Set<() => void>();
   /** The token that was answered with 401: nothing is repeated with it. */
   #refusedToken: string | null = null;
-  /** Milliseconds by which the service's clock is ahead of this machine's. */
-  #ahead = 0;
+  readonly #whenClockIsSet = new Set<() => void>();
+  /** Epoch milliseconds by the service's clock when the monotonic one was at 0; null until it is known. */
+  #origin: number | null = null;
 
   constructor(options: RunCodeClientOptions) {
     this.timings = { ...timings, ...options.timings };
@@ -132,7 +133,7 @@ export class RunCodeClient {
       const answer = await this.#call("GET", `/submissions/${encodeURIComponent(id)}`, { headers, signal });
       return this.#remember(answer, known?.submission).submission;
     } catch (error) {
-      if (error instanceof Problem && error.status === 404) this.#known.delete(id);
+      if (error instanceof Problem && (error.status === 404 || error.status === 403)) this.#known.delete(id);
       throw error;
     }
   }
@@ -142,8 +143,8 @@ export class RunCodeClient {
    *
    * At once, unless the service has just spoken of it; then as it says (`Retry-After`, else `poll_after_seconds`). Not
    * while the tab is hidden, the machine is offline or the token is refused. `onUpdate` is called at each answer and
-   * each change of the connection; `arrivedAt` is when the submission was last answered, epoch milliseconds. Rejects
-   * with Problem where asking again is of no use (403, 404), and with the signal's reason.
+   * each change of the connection; `arrivedAt` is when the submission last had something new, epoch milliseconds.
+   * Rejects with Problem where asking again is of no use (403, 404), and with the signal's reason.
    */
   async poll(
     id: string,
@@ -222,9 +223,24 @@ export class RunCodeClient {
     return this.#known.get(id)?.submission ?? null;
   }
 
-  /** A moment of the service (`closes_at`) in epoch milliseconds by this machine's clock, which may be wrong. */
+  /**
+   * A moment of the service (`closes_at`) in epoch milliseconds by this machine's clock, which may be wrong and may be
+   * set meanwhile: another number then.
+   */
   localTime(moment: string): number {
-    return Date.parse(moment) - this.#ahead;
+    const time = Date.parse(moment);
+    return this.#origin === null ? time : Math.round(time - this.#origin + sinceClockZero());
+  }
+
+  /** Calls the listener whenever `localTime` was mended by an answer, until the returned function is called. */
+  onClockSet(listener: () => void): () => void {
+    this.#whenClockIsSet.add(listener);
+    return () => this.#whenClockIsSet.delete(listener);
+  }
+
+  /** Changes whenever `localTime` was mended by an answer. */
+  get clockOrigin(): number | null {
+    return this.#origin;
   }
 
   /** Takes a queued submission out of the line. Rejects with Problem (409 once judging began). */
@@ -269,12 +285,15 @@ export class RunCodeClient {
   }
 
   #remember(answer: Answer, unchanged?: Submission): Known {
-    const submission = answer.status === 304 && unchanged !== undefined ? unchanged : (answer.body as Submission);
+    const submission = answer.status === 304 ? unchanged : (answer.body as Submission | null);
+    // A proxy's own page may be JSON too.
+    if (typeof submission?.submission_id !== "string") throw new Problem(0, problems.notUnderstood);
     const after = pollAfter(this.timings, retryAfter(answer.headers), submission.poll_after_seconds);
+    const before = submission === unchanged ? this.#known.get(submission.submission_id) : undefined;
     const known = {
       submission,
       etag: answer.headers.get("ETag"),
-      arrivedAt: Date.now(),
+      arrivedAt: before?.arrivedAt ?? Date.now(),
       dueAt: performance.now() + after,
     };
     this.#known.set(submission.submission_id, known);
@@ -286,9 +305,13 @@ export class RunCodeClient {
     const token = this.#token();
     const abort = new AbortController();
     const giveUp = () => abort.abort();
-    const timer = setTimeout(giveUp, this.timings.request);
+    let timer = setTimeout(giveUp, this.timings.request);
+    const goOn = () => {
+      clearTimeout(timer);
+      timer = setTimeout(giveUp, this.timings.request);
+    };
     signal?.addEventListener("abort", giveUp);
-    const sentAt = Date.now();
+    const sentAt = performance.now();
     let response: Response;
     let text: string;
     try {
@@ -304,7 +327,7 @@ export class RunCodeClient {
         credentials: "omit",
         signal: abort.signal,
       });
-      text = await response.text();
+      text = await textOf(response, goOn);
     } catch {
       signal?.throwIfAborted();
       throw new Problem(0, problems.noAnswer);
@@ -313,10 +336,13 @@ export class RunCodeClient {
       signal?.removeEventListener("abort", giveUp);
     }
     this.#compareClocks(response.headers.get("Date"), sentAt);
-    if (response.status === 401) this.#refusedToken = token;
     const parsed = parse(text);
     if (response.status === 304) return { status: 304, body: null, headers: response.headers };
-    if (!response.ok) throw problemOf(response, parsed);
+    if (!response.ok) {
+      const problem = problemOf(response, parsed);
+      if (problem.status === 401) this.#refusedToken = token;
+      throw problem;
+    }
     if (parsed === undefined) throw new Problem(0, problems.notUnderstood);
     return { status: response.status, body: parsed, headers: response.headers };
   }
@@ -325,8 +351,13 @@ export class RunCodeClient {
   #compareClocks(date: string | null, sentAt: number): void {
     const told = date === null ? Number.NaN : Date.parse(date);
     if (Number.isNaN(told)) return;
-    const ahead = told + 500 - (sentAt + Date.now()) / 2;
-    if (Math.abs(ahead - this.#ahead) > CLOCK_NOISE) this.#ahead = ahead;
+    const origin = told + 500 - (sentAt + performance.now()) / 2;
+    const known = this.#origin ?? sinceClockZero();
+    // The service's Date has whole seconds.
+    const noise = Math.abs(origin - known) <= timings.clockNoise;
+    if (noise && this.#origin !== null) return;
+    this.#origin = noise ? known : origin;
+    for (const listener of [...this.#whenClockIsSet]) listener();
   }
 
   /** Resolves when `ms` have passed and nothing stands in the way of a request; `tell` hears what does, or `waiting`. */
@@ -338,6 +369,8 @@ export class RunCodeClient {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     let dueAt = performance.now() + ms;
+    // Not every browser that says it is offline is: some know no network but the one that is unplugged.
+    const anywayAt = performance.now() + Math.max(ms, this.timings.backoffMost);
     let waitingFor = waiting;
     for (;;) {
       signal?.throwIfAborted();
@@ -345,7 +378,10 @@ export class RunCodeClient {
       tell(obstacle ?? waitingFor);
       const left = dueAt - performance.now();
       if (obstacle === null && left <= 0) return;
-      await this.#change(obstacle === null ? left : null, signal);
+      const leftAnyway = obstacle?.state === "offline" ? anywayAt - performance.now() : null;
+      const resting = restsWhileHidden && isHidden();
+      if (leftAnyway !== null && leftAnyway <= 0 && !resting) return;
+      await this.#change(obstacle === null ? left : resting ? null : leftAnyway, signal);
       const gone = obstacle !== null && obstacle.state !== this.#obstacle(restsWhileHidden)?.state;
       if (gone && obstacle.state !== "hidden") [dueAt, waitingFor] = [performance.now(), LIVE];
     }
@@ -355,7 +391,7 @@ export class RunCodeClient {
     const token = this.#token();
     if (token === null || token === this.#refusedToken) return { state: "signed_out" };
     if (typeof navigator !== "undefined" && navigator.onLine === false) return { state: "offline" };
-    if (restsWhileHidden && typeof document !== "undefined" && document.hidden) return { state: "hidden" };
+    if (restsWhileHidden && isHidden()) return { state: "hidden" };
     return null;
   }
 
@@ -385,6 +421,23 @@ function retryAt(connection: Connection): number | null {
   return "retryAt" in connection ? connection.retryAt : null;
 }
 
+function isHidden(): boolean {
+  return typeof document !== "undefined" && document.hidden;
+}
+
+/** The body. `goOn` is called at each piece of it: a slow network is no silent one. */
+async function textOf(response: Response, goOn: () => void): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  if (response.body === null) return text;
+  for (const reader = response.body.getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    goOn();
+    text += decoder.decode(value, { stream: true });
+  }
+}
+
 function query(parameters: Record<string, string | null | undefined>): string {
   const given = Object.entries(parameters).filter((each): each is [string, string] => each[1] != null);
   return given.length === 0 ? "" : `?${new URLSearchParams(given)}`;
@@ -405,12 +458,18 @@ function retryAfter(headers: Headers): number | null {
 }
 
 function problemOf(response: Response, body: unknown): Problem {
+  const { status, headers } = response;
+  const isOurs = headers.get("Content-Type")?.startsWith(PROBLEM_TYPE) ?? false;
+  // Only the service's own word refuses: what a portal or a proxy says is no answer to what was sent.
+  if (!isOurs && status < 500 && status !== 429) {
+    return new Problem(0, problems.notUnderstood, [], retryAfter(headers));
+  }
   const { detail, errors } = (body ?? {}) as Partial<Schemas["Problem"]>;
   return new Problem(
-    response.status,
-    typeof detail === "string" ? detail : problems.status(response.status),
+    status,
+    typeof detail === "string" ? detail : problems.status(status),
     Array.isArray(errors) ? errors : [],
-    retryAfter(response.headers),
-    response.headers.get("X-Request-Id"),
+    retryAfter(headers),
+    headers.get("X-Request-Id"),
   );
 }

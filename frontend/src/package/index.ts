@@ -25,7 +25,8 @@ export { AttemptSummary, type AttemptSummaryProps } from "./components/AttemptSu
 export { type ButtonProps, RunButton, SubmitButton } from "./components/buttons";
 export { QueueStatus, type QueueStatusProps } from "./components/QueueStatus";
 export { TestResults, type TestResultsProps } from "./components/TestResults";
-export { RunCodeProvider, type RunCodeProviderProps, useClient } from "./provider";
+export { RunCodeProvider, type RunCodeProviderProps, useClient, useOutbox } from "./provider";
 export { useAttempt, useHealth, useLanguages, useQuestion, useSecondsUntil } from "./queries";
+export type { Outbox } from "./sending";
 export { again, isFinal, type Timings, timings } from "./timings";
 export { type Phase, type Target, type UseSubmission, useSubmission } from "./use-submission";

@@ -2,9 +2,15 @@ import { QueryClient, QueryClientContext, QueryClientProvider } from "@tanstack/
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from "react";
 import type { RunCodeClient } from "./client";
 import { Outbox } from "./sending";
+import { sinceClockZero, timings } from "./timings";
 
 /** The first part of every query's key. */
 export const ROOT = "run-code";
+
+/** The key of every attempt's query. */
+export function attemptsKey(scope: string) {
+  return [ROOT, scope, "attempt"];
+}
 
 interface RunCode {
   client: RunCodeClient;
@@ -35,8 +41,30 @@ export function RunCodeProvider({ client, scope, children }: RunCodeProviderProp
       }),
     [client, queryClient, scope],
   );
+  // The clock was set, or the machine slept: an answer tells how late it is. Until then the monotonic clock counts.
+  useEffect(
+    () => onClockStep(() => queryClient.invalidateQueries({ queryKey: attemptsKey(scope) })),
+    [queryClient, scope],
+  );
   const content = <RunCodeContext value={value}>{children}</RunCodeContext>;
   return hosts === undefined ? <QueryClientProvider client={own}>{content}</QueryClientProvider> : content;
+}
+
+/** Calls the listener when this machine's clock and the monotonic one have come apart, until it is stopped. */
+function onClockStep(listener: () => void): () => void {
+  let before = sinceClockZero();
+  const compare = () => {
+    const now = sinceClockZero();
+    if (Math.abs(now - before) <= timings.clockNoise) return;
+    before = now;
+    listener();
+  };
+  const timer = setInterval(compare, timings.clock);
+  document.addEventListener("visibilitychange", compare);
+  return () => {
+    clearInterval(timer);
+    document.removeEventListener("visibilitychange", compare);
+  };
 }
 
 /** What the provider holds. Throws outside of it. */
@@ -48,4 +76,9 @@ export function useRunCode(): RunCode {
 
 export function useClient(): RunCodeClient {
   return useRunCode().client;
+}
+
+/** What was pressed and not answered yet, of every question: `hasUnsent`, `clearAnswered`, `subscribe`. */
+export function useOutbox(): Outbox {
+  return useRunCode().outbox;
 }

@@ -1,17 +1,20 @@
 /** What the package asks for, as queries of TanStack Query. */
 
 import { queryOptions, useQuery } from "@tanstack/react-query";
-import { useEffect, useReducer } from "react";
+import { useCallback, useEffect, useMemo, useReducer, useSyncExternalStore } from "react";
 import { type Connection, LIVE, Problem, type RunCodeClient, type Submission } from "./client";
-import { ROOT, useRunCode } from "./provider";
-import { again, isFinal, timings } from "./timings";
+import { attemptsKey, ROOT, useRunCode } from "./provider";
+import { again, isFinal, sinceClockZero, timings } from "./timings";
+
+/** Milliseconds by which the expected begin may change without being news. */
+const ESTIMATE_NOISE = 3000;
 
 /** A submission as it is followed. */
 export interface Followed {
   submission: Submission | null;
   connection: Connection;
-  /** Epoch milliseconds by this machine's clock: when the submission was last answered. */
-  arrivedAt: number | null;
+  /** Epoch milliseconds by this machine's clock: when judging is expected to begin. */
+  beginsAt: number | null;
   /** Whether its judging was broken off, and it is back in line. */
   returned: boolean;
 }
@@ -35,7 +38,7 @@ export function followOptions(client: RunCodeClient, scope: string, id: string |
       );
       // Judged before our eyes: the scores are not what they were.
       if (seenWaiting) queryClient.invalidateQueries({ queryKey: attemptKey(scope, submission.attempt_id) });
-      return { submission, connection: LIVE, arrivedAt: Date.now(), returned: false };
+      return ended(submission);
     },
     // A failed one may be judged again by staff; every other end is one.
     staleTime: ({ state }) => {
@@ -52,7 +55,12 @@ export function followOptions(client: RunCodeClient, scope: string, id: string |
   });
 }
 
-/** Pure. */
+/** Of a final one: nothing is expected any more. */
+export function ended(submission: Submission): Followed {
+  return { submission, connection: LIVE, beginsAt: null, returned: false };
+}
+
+/** Pure. `arrivedAt`: epoch milliseconds by this machine's clock, when the submission last had something new. */
 export function followed(
   before: Followed | undefined,
   submission: Submission | null,
@@ -61,11 +69,16 @@ export function followed(
 ): Followed {
   const was = before?.submission?.status;
   const returned = submission?.status === "queued" && (was === "processing" || (before?.returned ?? false));
-  return { submission: submission ?? before?.submission ?? null, connection, arrivedAt, returned };
+  const wait = submission?.estimated_wait_seconds ?? null;
+  const expected = wait === null || arrivedAt === null ? null : arrivedAt + wait * 1000;
+  // Estimates differ a little from one answer to the next; a countdown that starts anew each time would tell nothing.
+  const same = expected !== null && before?.beginsAt != null && Math.abs(expected - before.beginsAt) <= ESTIMATE_NOISE;
+  const beginsAt = same ? before.beginsAt : expected;
+  return { submission: submission ?? before?.submission ?? null, connection, beginsAt, returned };
 }
 
 function attemptKey(scope: string, id: string) {
-  return [ROOT, scope, "attempt", id];
+  return [...attemptsKey(scope), id];
 }
 
 /** What every plain question has in common: asked again as the schedule has it. */
@@ -80,6 +93,13 @@ function patiently(client: RunCodeClient) {
 /** The exam, the scores so far and the newest fifty submissions; asked again whenever a submission got its end. */
 export function useAttempt(attemptId: string) {
   const { client, scope } = useRunCode();
+  // Whoever shows its deadline computes it anew.
+  const origin = () => client.clockOrigin;
+  useSyncExternalStore(
+    useCallback((listener) => client.onClockSet(listener), [client]),
+    origin,
+    origin,
+  );
   return useQuery({
     queryKey: attemptKey(scope, attemptId),
     queryFn: ({ signal }) => client.attempt(attemptId, null, signal),
@@ -118,13 +138,18 @@ export function useHealth() {
   });
 }
 
-/** Whole seconds until then, never below 0, counting down. `epochMs` is by this machine's clock. */
+/**
+ * Whole seconds until then, never below 0, counting down. `epochMs` is by this machine's clock as it is now; where that
+ * is set later, the countdown goes on as before.
+ */
 export function useSecondsUntil(epochMs: number | null): number | null {
   const [, step] = useReducer((steps: number) => steps + 1, 0);
+  const until = useMemo(() => (epochMs === null ? null : epochMs - sinceClockZero()), [epochMs]);
+  const none = until === null;
   useEffect(() => {
-    if (epochMs === null) return;
+    if (none) return;
     const timer = setInterval(step, timings.clock);
     return () => clearInterval(timer);
-  }, [epochMs]);
-  return epochMs === null ? null : Math.max(0, Math.ceil((epochMs - Date.now()) / 1000));
+  }, [none]);
+  return until === null ? null : Math.max(0, Math.ceil((until - performance.now()) / 1000));
 }

@@ -147,12 +147,12 @@ test("offline nothing is sent; back online at once", async () => {
   const service = new FakeService([accepted]);
   const { outbox } = open(service);
   outbox.send(request);
-  await pass(600_000);
+  await pass(20_000);
   expect(service.times).toEqual([]);
   expect(shown(outbox.at(place))).toEqual(["sending", "offline"]);
   setOnline(true);
   await pass(0);
-  expect(service.times).toEqual([600_000]);
+  expect(service.times).toEqual([20_000]);
 });
 
 test("a hidden tab sends all the same", async () => {
@@ -399,6 +399,7 @@ test.each([
   const { outbox } = open(service, { storage });
   outbox.send(request);
   outbox.send(request);
+  expect(outbox.at(place)?.kept).toBe(false);
   await pass(60_000);
   expect(service.times).toEqual([0, 1000]);
   expect(new Set(keys(service)).size).toBe(1);
@@ -413,7 +414,9 @@ test("where storage is full the new press is sent, and an older one does not com
   vi.spyOn(globalThis.Storage.prototype, "setItem").mockImplementation(() => {
     throw new DOMException("full", "QuotaExceededError");
   });
+  expect(outbox.at(place)?.kept).toBe(true);
   outbox.send({ ...request, code: "print(2)" });
+  expect(outbox.at(place)?.kept).toBe(false);
   await pass(60_000);
   expect(service.times).toEqual([0, 0, 1000]);
   expect(service.asked[2]?.body).toMatchObject({ code: "print(2)" });
@@ -495,6 +498,125 @@ test("a first try that was answered with 401 is taken back at once", async () =>
   await pass(0);
   outbox.takeBack(place);
   expect(outbox.at(place)).toBeNull();
+});
+
+test("a newer press is not overwritten when the older one's cancelling is answered late", async () => {
+  const service = new FakeService(["lost", ok(queued), "silent"]);
+  const { outbox, client } = open(service);
+  outbox.send(request);
+  await pass(0);
+  outbox.takeBack(place);
+  await pass(1000); // recorded after all; the DELETE is on its way
+  service.answers = ({ method }) =>
+    method === "DELETE"
+      ? { status: 200, body: submission({ status: "cancelled" }), takes: 5000 }
+      : method === "GET"
+        ? ok(submission({ status: "completed" }))
+        : ok(submission({ submission_id: "s2" }));
+  await client.submission("s1"); // the page has seen its end
+  outbox.send({ ...request, code: "print(2)" });
+  await pass(60_000); // only now is the DELETE answered
+  expect(service.log.some((line) => line.endsWith("DELETE /submissions/s1"))).toBe(true);
+  expect(outbox.at(place)?.sending).toMatchObject({ submissionId: "s2", request: { code: "print(2)" } });
+  expect(stored()).toMatchObject({ submissionId: "s2", request: { code: "print(2)" } });
+});
+
+test("a cancelling that is cut off by a reload is done by the next page", async () => {
+  const service = new FakeService(["lost", ok(queued), "silent"]);
+  const before = open(service);
+  before.outbox.send(request);
+  await pass(0);
+  before.outbox.takeBack(place);
+  await pass(2000);
+  before.close();
+  await pass(0);
+  service.answers = [ok(submission({ status: "cancelled" }))];
+  open(service);
+  await pass(0);
+  expect(service.log.at(-1)).toBe("2000 DELETE /submissions/s1");
+  expect(stored()).toMatchObject({ unwanted: false });
+});
+
+test("a portal's 403 drops nothing: the same is sent again, with the same key", async () => {
+  const service = new FakeService([{ status: 403, html: "<html>Sign in to the network</html>" }, accepted]);
+  const { outbox } = open(service);
+  outbox.send(request);
+  await pass(0);
+  expect(shown(outbox.at(place))).toEqual(["sending", "unreachable"]);
+  await pass(60_000);
+  expect(service.times).toEqual([0, 1000]);
+  expect(new Set(keys(service)).size).toBe(1);
+  expect(shown(outbox.at(place))).toEqual(["s1", "live"]);
+});
+
+function leavingIsAsked(): boolean {
+  const event = new Event("beforeunload", { cancelable: true });
+  window.dispatchEvent(event);
+  return event.defaultPrevented;
+}
+
+test("while anything of the student is unanswered the browser asks before the page is closed", async () => {
+  const service = new FakeService(["lost", accepted, refusal(403)]);
+  const { outbox, close } = open(service);
+  expect([outbox.hasUnsent(), leavingIsAsked()]).toEqual([false, false]);
+  outbox.send(request);
+  await pass(500);
+  expect([outbox.hasUnsent(), leavingIsAsked()]).toEqual([true, true]);
+  expect(open(service, { scope: "bob" }).outbox.hasUnsent()).toBe(false);
+  await pass(500);
+  expect([outbox.hasUnsent(), leavingIsAsked()]).toEqual([false, false]);
+  outbox.send({ ...request, question_id: "q2" });
+  await pass(0);
+  expect([outbox.at({ ...place, questionId: "q2" })?.refused, leavingIsAsked()]).toEqual([true, false]);
+  outbox.send({ ...request, question_id: "q3" });
+  close();
+  expect(leavingIsAsked()).toBe(false);
+});
+
+test("what was left unsent by an earlier page is unsent in this one", () => {
+  setOnline(false);
+  const before = open(new FakeService([accepted]));
+  before.outbox.send(request);
+  before.close();
+  expect(open(new FakeService([accepted])).outbox.hasUnsent()).toBe(true);
+});
+
+test("signing out clears what was answered, of this student, and nothing that is not", async () => {
+  const service = new FakeService([accepted, accepted, refusal(403), "lost"]);
+  const { outbox, close } = open(service);
+  const bob = open(service, { scope: "bob" });
+  bob.outbox.send(request);
+  await pass(0);
+  outbox.send(request);
+  await pass(0);
+  outbox.send({ ...request, question_id: "refused" });
+  await pass(0);
+  outbox.send({ ...request, question_id: "unsent" });
+  await pass(0);
+  close();
+  outbox.clearAnswered();
+  expect(Object.keys(localStorage).sort()).toEqual(["run-code:alice:a1:unsent:submit", "run-code:bob:a1:q1:submit"]);
+  expect(outbox.at(place)).toBeNull();
+  expect(outbox.at({ ...place, questionId: "refused" })).toBeNull();
+  expect(outbox.hasUnsent()).toBe(true);
+});
+
+test("after 30 days what was answered is dropped, what was not is still sent", async () => {
+  const service = new FakeService([accepted, "silent"]);
+  const before = open(service);
+  before.outbox.send(request);
+  await pass(0);
+  before.outbox.send({ ...request, question_id: "unsent" });
+  await pass(0);
+  before.close();
+  const day = 24 * 3_600_000;
+  vi.setSystemTime(Date.now() + 30 * day);
+  const after = open(service);
+  expect(after.outbox.at(place)).not.toBeNull();
+  after.close();
+  vi.setSystemTime(Date.now() + 1);
+  expect(open(service).outbox.at(place)).toBeNull();
+  expect(Object.keys(localStorage)).toEqual(["run-code:alice:a1:unsent:submit"]);
 });
 
 test("too late to be cancelled: it is judged and shown", async () => {

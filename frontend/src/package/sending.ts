@@ -28,6 +28,8 @@ export interface Pressed {
   /** Why it was refused, or what went wrong the last time it was sent. */
   problem: Problem | null;
   refused: boolean;
+  /** Whether it would outlive a reload: false where storage is full or forbidden. */
+  kept: boolean;
 }
 
 /** Where a press is kept: one for each button of each question. */
@@ -41,6 +43,8 @@ export interface Place {
 export type Storage = Pick<globalThis.Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">;
 
 const PREFIX = "run-code:";
+/** For how long what was answered is still shown. Milliseconds. */
+const SHOWN_FOR = 30 * 24 * 3_600_000;
 
 /**
  * Sends what is pressed until it is answered, with one idempotency key for each press.
@@ -74,11 +78,30 @@ export class Outbox {
     return () => this.#listeners.delete(listener);
   };
 
-  /** Goes on with what is stored and not answered, and follows the other tabs, until the returned function is called. */
+  /** Whether anything that this student pressed is still without an answer. */
+  hasUnsent(): boolean {
+    return [...this.#pressed.values()].some(isUnanswered);
+  }
+
+  /** Shows no more of what was answered or refused: on signing out of a browser that others use too. */
+  clearAnswered(): void {
+    for (const name of new Set([...this.#storedNames(), ...this.#pressed.keys()])) {
+      const pressed = this.#at(name);
+      if (pressed !== null && !isUnanswered(pressed)) this.#change(name, null);
+    }
+  }
+
+  /**
+   * Goes on with what is stored and not answered, and follows the other tabs, until the returned function is called.
+   * Meanwhile the browser asks before a page is closed with something unanswered.
+   */
   start(): () => void {
     const work = new AbortController();
     this.#work = work;
-    for (const name of this.#storedNames()) this.#adopt(name);
+    for (const name of this.#storedNames()) {
+      if (isOld(this.#stored(name))) this.#store(name, null);
+      else this.#adopt(name);
+    }
     for (const [name, pressed] of this.#pressed) {
       if (pressed !== null) this.#deliver(name, pressed.sending.key);
     }
@@ -87,9 +110,16 @@ export class Outbox {
       if (newValue === null) this.#dropped(key);
       else this.#follow(key);
     };
+    const ask = (event: BeforeUnloadEvent) => {
+      if (!this.hasUnsent()) return;
+      event.preventDefault();
+      event.returnValue = true; // what Chrome before 119 looks at
+    };
     globalThis.addEventListener("storage", follow);
+    globalThis.addEventListener("beforeunload", ask);
     return () => {
       globalThis.removeEventListener("storage", follow);
+      globalThis.removeEventListener("beforeunload", ask);
       work.abort();
       if (this.#work === work) this.#work = null;
     };
@@ -118,7 +148,7 @@ export class Outbox {
   takeBack(place: Place): void {
     const name = this.#name(place);
     const pressed = this.#at(name);
-    if (pressed === null || pressed.refused || pressed.sending.submissionId !== null) return;
+    if (pressed === null || !isUnanswered(pressed)) return;
     if (pressed.sending.tried) this.#change(name, { ...pressed, sending: { ...pressed.sending, unwanted: true } });
     else this.#change(name, null);
   }
@@ -188,28 +218,29 @@ export class Outbox {
     const { submissionId } = pressed.sending;
     // Where it is being judged already (409) the result is shown, as always.
     await this.#client.insist(() => this.#client.cancel(submissionId), { tell: () => {}, signal }).catch(() => {});
-    this.#change(name, { ...pressed, sending: { ...pressed.sending, unwanted: false } });
+    const now = this.#at(name); // the student may have pressed anew while that was on its way
+    if (signal.aborted || now?.sending.key !== key) return;
+    this.#change(name, { ...now, sending: { ...now.sending, unwanted: false } });
   }
 
   /** What waits there for its answer, if it is still this press. */
   #waiting(name: string, key: string): Pressed | null {
     const pressed = this.#at(name);
-    const same = pressed?.sending.key === key && pressed.sending.submissionId === null && !pressed.refused;
-    return same ? pressed : null;
+    return pressed?.sending.key === key && isUnanswered(pressed) ? pressed : null;
   }
 
   #at(name: string): Pressed | null {
     const held = this.#pressed.get(name);
     if (held !== undefined) return held;
     const sending = this.#stored(name);
-    const pressed = sending === null ? null : { sending, connection: LIVE, problem: null, refused: false };
+    const pressed = sending === null ? null : { sending, connection: LIVE, problem: null, refused: false, kept: true };
     this.#pressed.set(name, pressed);
     return pressed;
   }
 
-  #change(name: string, pressed: Pressed | null): void {
-    this.#pressed.set(name, pressed);
-    this.#store(name, pressed === null || pressed.refused ? null : pressed.sending);
+  #change(name: string, pressed: Omit<Pressed, "kept"> | null): void {
+    const kept = this.#store(name, pressed === null || pressed.refused ? null : pressed.sending);
+    this.#pressed.set(name, pressed && { ...pressed, kept });
     this.#tellListeners();
   }
 
@@ -227,7 +258,7 @@ export class Outbox {
     if (sending === null || JSON.stringify(sending) === JSON.stringify(pressed?.sending)) return;
     const waitsStill = pressed?.sending.key === sending.key && sending.submissionId === null;
     const { connection, problem } = waitsStill ? pressed : { connection: LIVE, problem: null };
-    this.#pressed.set(name, { sending, connection, problem, refused: false });
+    this.#pressed.set(name, { sending, connection, problem, refused: false, kept: true });
     this.#tellListeners();
   }
 
@@ -264,15 +295,25 @@ export class Outbox {
     }
   }
 
-  #store(name: string, sending: Sending | null): void {
+  /** Whether it is stored. Where it cannot be, what is in memory is sent all the same. */
+  #store(name: string, sending: Sending | null): boolean {
     try {
       // Removed first: where there is no room for the new one, the old one must not come back in its place.
       this.#storage?.removeItem(name);
       if (sending !== null) this.#storage?.setItem(name, JSON.stringify(sending));
+      return this.#storage !== null && sending !== null;
     } catch {
-      // Full or forbidden: what is in memory is sent all the same.
+      return false; // full or forbidden
     }
   }
+}
+
+function isUnanswered(pressed: Pressed | null): boolean {
+  return pressed !== null && !pressed.refused && pressed.sending.submissionId === null;
+}
+
+function isOld(sending: Sending | null): boolean {
+  return sending !== null && sending.submissionId !== null && Date.now() - sending.pressedAt > SHOWN_FOR;
 }
 
 function browserStorage(): Storage | null {

@@ -14,6 +14,7 @@ export interface Asked {
 
 export type Answer =
   | { status: number; body?: unknown; headers?: Record<string, string>; takes?: number }
+  | { status: number; html: string; headers?: Record<string, string> } // not the service: a proxy, a portal
   | "lost" // the network breaks
   | "silent"; // nothing ever comes back
 
@@ -41,8 +42,13 @@ export class FakeService {
       signal?.addEventListener("abort", stop);
       if (answer === "lost") return reject(new TypeError("Failed to fetch"));
       if (answer === "silent") return;
+      const { status, headers = {} } = answer;
+      if ("html" in answer) {
+        return resolve(new Response(answer.html, { status, headers: { "Content-Type": "text/html", ...headers } }));
+      }
       const text = answer.body === undefined ? null : JSON.stringify(answer.body);
-      const response = new Response(text, { status: answer.status, headers: answer.headers ?? {} });
+      const type = status < 400 ? "application/json" : "application/problem+json";
+      const response = new Response(text, { status, headers: { "Content-Type": type, ...headers } });
       if (answer.takes === undefined) resolve(response);
       else setTimeout(() => resolve(response), answer.takes);
     });

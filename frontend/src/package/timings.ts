@@ -9,7 +9,7 @@ export const timings = Object.freeze({
   backoffMost: 30_000,
   /** The share of a backoff that chance may take off, so that pages do not come back all at once. */
   jitter: 0.25,
-  /** How long one request may take. */
+  /** How long nothing may come of an answer. */
   request: 15_000,
   /** After a 429 or 503 that does not say when. */
   refusedAgain: 5000,
@@ -17,9 +17,16 @@ export const timings = Object.freeze({
   health: 10_000,
   /** Between two steps of a countdown. */
   clock: 1000,
+  /** By how much two clocks may differ without being wrong. */
+  clockNoise: 2000,
 } as const);
 
 export type Timings = { [K in keyof typeof timings]: number };
+
+/** Epoch milliseconds by this machine's clock when the monotonic one was at 0: changes only if either is set or sleeps. */
+export function sinceClockZero(): number {
+  return Date.now() - performance.now();
+}
 
 const FINAL = new Set(["completed", "failed", "cancelled", "superseded"]);
 

@@ -1,6 +1,6 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { act, cleanup, fireEvent, render, screen } from "@testing-library/react";
-import { StrictMode, useState } from "react";
+import { StrictMode, useState, useSyncExternalStore } from "react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { RunCodeClient, Submission, SubmissionRequest } from "./client";
 import {
@@ -10,6 +10,9 @@ import {
   SubmitButton,
   type UseSubmission,
   useAttempt,
+  useClient,
+  useOutbox,
+  useSecondsUntil,
   useSubmission,
 } from "./index";
 import {
@@ -302,12 +305,48 @@ test("a refusal says why, and the next press is a new one", async () => {
   expect(new Set(keys).size).toBe(2);
 });
 
+test("a proxy that blocks a poll does not undo what was recorded", async () => {
+  const service = new FakeService([accepted, { status: 403, html: "<html>Blocked</html>" }, ok(completed)]);
+  open(service.client());
+  press("Submit");
+  await pass(2500);
+  expect(submit).toMatchObject({ phase: "queued", connection: { state: "unreachable" } });
+  await pass(60_000);
+  expect(submit.phase).toBe("completed");
+});
+
+test("what may not be seen any more was recorded all the same, and another can be sent", async () => {
+  const service = new FakeService([accepted, ok(processing), refusal(403), accepted, ok(queued)]);
+  open(service.client());
+  press("Submit");
+  await pass(60_000);
+  expect(submit).toMatchObject({ phase: "lost", submission: processing, problem: { status: 403 } });
+  press("Submit");
+  await pass(0);
+  expect(service.log.at(-1)).toBe("60000 POST /submissions");
+  expect(submit.phase).toBe("queued");
+});
+
+test("an end that was seen stays, also where it cannot be asked for again", async () => {
+  const service = new FakeService([accepted, ok(submission({ status: "failed" })), refusal(404)]);
+  open(service.client(), <Leaving />);
+  press("Submit");
+  await pass(59_000);
+  press("leave or come back");
+  await pass(1000);
+  press("leave or come back");
+  await pass(10_000);
+  expect(service.times).toEqual([0, 2000, 60_000]);
+  expect(submit.phase).toBe("failed");
+});
+
 test("what the service does not know any more is not asked for again, and can be sent anew", async () => {
   const service = new FakeService([accepted, refusal(404), accepted, ok(queued)]);
   open(service.client());
   press("Submit");
   await pass(60_000);
-  expect(submit).toMatchObject({ phase: "refused", problem: { status: 404 } });
+  expect(submit).toMatchObject({ phase: "lost", problem: { status: 404 }, receipt: "proof" });
+  expect(status()).toEqual(["It was recorded.The service does not show it any more (refused with 404). See History."]);
   expect(service.times).toEqual([0, 2000]);
   press("Submit");
   await pass(0);
@@ -369,7 +408,51 @@ test("the wait is counted from the answer, and the countdown never counts up by 
   await pass(1000);
   expect(screen.getByText("About 7 s until judging begins.")).toBeDefined();
   await pass(1001);
-  expect(submit.beginsAt).toBe(Date.now() - 1 + 7500);
+  expect(submit.beginsAt).toBe(Date.now() - 1 + 8000 - 2000); // 9.5 s would be no news
+});
+
+test("the countdown goes on over answers that say nothing new, and starts anew where the wait is another", async () => {
+  const waits = (seconds: number) => ok(submission({ estimated_wait_seconds: seconds }), { ETag: `"${seconds}"` });
+  const unchanged: Answer = { status: 304, headers: { ETag: '"8"' } };
+  const service = new FakeService([accepted, waits(8), unchanged, unchanged, waits(30)]);
+  open(service.client());
+  press("Submit");
+  await pass(2001);
+  const begins = submit.beginsAt;
+  await pass(4000);
+  expect(service.times).toEqual([0, 2000, 4000, 6000]);
+  expect(submit.beginsAt).toBe(begins);
+  expect(screen.getByText("About 2 s until judging begins.")).toBeDefined();
+  await pass(2000);
+  expect(screen.getByText("About 30 s until judging begins.")).toBeDefined();
+});
+
+test("where this machine's clock is set, countdowns go on and the attempt is asked for again", async () => {
+  const begun = Date.now();
+  const origin = performance.now();
+  const late = { by: 0 };
+  const now = () => begun + performance.now() - origin + late.by;
+  const service = new FakeService(() => ok({ attempt_id: "a1" }, { Date: new Date(now()).toUTCString() }));
+  const client = service.client();
+  const left = () => Number(screen.getByRole("timer").textContent);
+  open(client, <Deadline closesAt="2026-03-01T10:10:00Z" />);
+  await pass(1000);
+  expect(left()).toBe(599);
+  vi.setSystemTime(Date.now() + 3_600_000);
+  await pass(1000);
+  expect(left()).toBe(598);
+  expect(service.asked).toHaveLength(2);
+  await pass(300_000);
+  expect(left()).toBe(298);
+  expect(service.asked).toHaveLength(2);
+
+  // The machine slept for a minute: its monotonic clock stood still, the other two did not.
+  late.by = 60_000;
+  vi.setSystemTime(Date.now() + 60_000);
+  document.dispatchEvent(new Event("visibilitychange"));
+  await pass(0);
+  expect(service.asked).toHaveLength(3);
+  expect(left()).toBe(238);
 });
 
 test("cancelled while it waits in line, it is not asked for any more", async () => {
@@ -395,6 +478,63 @@ test("too late to be cancelled, it is judged and shown", async () => {
   await pass(60_000);
   expect(submit).toMatchObject({ phase: "completed", problem: null });
 });
+
+function Deadline({ closesAt }: { closesAt: string }) {
+  useAttempt("a1");
+  return <p role="timer">{useSecondsUntil(useClient().localTime(closesAt))}</p>;
+}
+
+test("cancelled while nobody knows whether it was recorded: it says so until it is cancelled there", async () => {
+  const gone = submission({ status: "cancelled" });
+  const service = new FakeService(["lost", "lost", ok(queued), { status: 200, body: gone, takes: 500 }, ok(gone)]);
+  open(service.client());
+  press("Submit");
+  await pass(100);
+  expect(submit).toMatchObject({ phase: "sending", unwanted: false });
+  press("Cancel the waiting Submit");
+  expect(submit).toMatchObject({ phase: "sending", unwanted: true });
+  expect(screen.getByRole("button", { name: "Cancelling…" })).toBeDefined();
+  expect(screen.queryByRole("button", { name: "Cancel the waiting Submit" })).toBeNull();
+  await pass(3000);
+  expect(submit).toMatchObject({ phase: "queued", unwanted: true });
+  await pass(60_000);
+  expect(submit).toMatchObject({ phase: "cancelled", unwanted: false });
+  expect(service.log.slice(2, 4)).toEqual(["3000 POST /submissions", "3000 DELETE /submissions/s1"]);
+});
+
+test("where storage is full the page says that closing it loses what is not sent", async () => {
+  vi.spyOn(globalThis.Storage.prototype, "setItem").mockImplementation(() => {
+    throw new DOMException("full", "QuotaExceededError");
+  });
+  open(new FakeService(["lost"]).client());
+  press("Submit");
+  await pass(100);
+  expect(submit).toMatchObject({ phase: "sending", kept: false });
+  expect(status()).toEqual(["No answer yetKept only while this page is open: do not close or reload it."]);
+});
+
+test("a page can ask whether anything is unsent", async () => {
+  const service = new FakeService(["lost", accepted, ok(queued)]);
+  open(
+    service.client(),
+    <>
+      <Buttons />
+      <Unsent />
+    </>,
+  );
+  const unsent = () => screen.queryByText("A Submit is not sent yet.") !== null;
+  expect(unsent()).toBe(false);
+  press("Submit");
+  await pass(0);
+  expect(unsent()).toBe(true);
+  await pass(1000);
+  expect(unsent()).toBe(false);
+});
+
+function Unsent() {
+  const outbox = useOutbox();
+  return useSyncExternalStore(outbox.subscribe, () => outbox.hasUnsent()) && <p>A Submit is not sent yet.</p>;
+}
 
 test("cancelled before it could be sent, it is gone", async () => {
   setOnline(false);

@@ -10,8 +10,9 @@ import {
   type SubmissionRequest,
 } from "./client";
 import { useRunCode } from "./provider";
-import { followOptions } from "./queries";
+import { ended, followOptions } from "./queries";
 import type { Place } from "./sending";
+import { isFinal } from "./timings";
 
 export interface Target {
   attemptId: string;
@@ -20,7 +21,8 @@ export interface Target {
   runType: RunType;
 }
 
-export type Phase = "idle" | "sending" | Status | "refused";
+/** `lost`: it was recorded, but the service does not show it to this student any more. */
+export type Phase = "idle" | "sending" | Status | "refused" | "lost";
 
 export interface UseSubmission {
   runType: RunType;
@@ -28,7 +30,7 @@ export interface UseSubmission {
   /** As it was last answered; null before. */
   submission: Submission | null;
   connection: Connection;
-  /** Why it was refused, or not cancelled, or what it waits for while it is being sent. */
+  /** Why it was refused, lost or not cancelled, or what it waits for while it is being sent. */
   problem: Problem | null;
   /** Epoch milliseconds by this machine's clock, while sending waits for its next try. */
   sentAgainAt: number | null;
@@ -36,6 +38,10 @@ export interface UseSubmission {
   beginsAt: number | null;
   /** Whether its judging was broken off, and it is back in line. */
   returned: boolean;
+  /** Whether it is being cancelled, as soon as the service answers. */
+  unwanted: boolean;
+  /** Whether what is not answered yet outlives a reload: false where this browser's storage is full or forbidden. */
+  kept: boolean;
   /** What was sent. */
   request: SubmissionRequest | null;
   /** What proves that it was taken, where the service gives receipts. */
@@ -67,7 +73,7 @@ export function useSubmission({ attemptId, questionId, language, runType }: Targ
     onSuccess: async (submission) => {
       const { queryKey } = followOptions(client, scope, submission.submission_id);
       await queryClient.cancelQueries({ queryKey });
-      queryClient.setQueryData(queryKey, { submission, connection: LIVE, arrivedAt: Date.now(), returned: false });
+      queryClient.setQueryData(queryKey, ended(submission));
     },
   });
 
@@ -75,14 +81,15 @@ export function useSubmission({ attemptId, questionId, language, runType }: Targ
   const phase = phaseOf();
   function phaseOf(): Phase {
     if (pressed === null) return "idle";
-    if (pressed.refused || error !== null) return "refused";
+    if (pressed.refused) return "refused";
     if (id === null) return "sending";
+    if (error !== null && !(submission !== null && isFinal(submission.status))) return "lost";
     return submission?.status ?? "queued";
   }
   const underWay = phase === "sending" || phase === "queued" || phase === "processing";
   const connection = id === null ? (pressed?.connection ?? LIVE) : (data?.connection ?? LIVE);
   const notCancelled = cancelling.variables === id && phase === "queued" ? (cancelling.error as Problem | null) : null;
-  const wait = submission?.estimated_wait_seconds ?? null;
+  const unwanted = (pressed?.sending.unwanted ?? false) || (cancelling.isPending && cancelling.variables === id);
 
   const send = useCallback(
     (code: string, { stdin }: { stdin?: string } = {}) => {
@@ -95,8 +102,8 @@ export function useSubmission({ attemptId, questionId, language, runType }: Targ
   const { mutate } = cancelling;
   const cancel = useCallback(() => {
     if (id === null) outbox.takeBack(place);
-    else if (phase === "queued") mutate(id);
-  }, [outbox, place, id, phase, mutate]);
+    else if (phase === "queued" && !unwanted) mutate(id);
+  }, [outbox, place, id, phase, unwanted, mutate]);
   const forget = useCallback(() => {
     if (!underWay) outbox.forget(place);
   }, [outbox, place, underWay]);
@@ -108,8 +115,10 @@ export function useSubmission({ attemptId, questionId, language, runType }: Targ
     connection,
     problem: pressed?.problem ?? error ?? notCancelled,
     sentAgainAt: phase === "sending" && "retryAt" in connection ? connection.retryAt : null,
-    beginsAt: phase === "queued" && wait !== null && data?.arrivedAt ? data.arrivedAt + wait * 1000 : null,
+    beginsAt: phase === "queued" ? (data?.beginsAt ?? null) : null,
     returned: data?.returned ?? false,
+    unwanted,
+    kept: pressed?.kept ?? true,
     request: pressed?.sending.request ?? null,
     receipt: pressed?.sending.receipt ?? null,
     send,

@@ -108,6 +108,8 @@ function TokenForm(props: {
     "aria-invalid": missing === name,
     "aria-describedby": missing === name ? `${id}missing` : undefined,
     autoComplete: "off",
+    autoCapitalize: "none",
+    autoCorrect: "off",
     spellCheck: false,
     className: "page-field",
   });

@@ -28,10 +28,12 @@ async function open() {
       asked.push(call);
       const { status = 200, body, headers } = answers[call] ?? refusal(404, "Nothing here.");
       if (status === 0) throw new TypeError("Failed to fetch");
+      const type = status < 400 ? "application/json" : "application/problem+json";
+      const pieces = [new TextEncoder().encode(JSON.stringify(body))];
+      const read = async () => ({ value: pieces[0], done: pieces.pop() === undefined });
       // A body that is there at once: reading a real one takes turns of the event loop, which fake timers do not give.
-      return Object.assign(new Response(null, { status, ...(headers && { headers }) }), {
-        text: async () => JSON.stringify(body),
-      });
+      const answer = { ok: status < 400, status, headers: new Headers({ "Content-Type": type, ...headers }) };
+      return { ...answer, body: { getReader: () => ({ read }) } } as unknown as Response;
     },
   });
   render(

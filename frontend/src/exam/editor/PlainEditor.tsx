@@ -31,6 +31,7 @@ export function PlainEditor(props: EditorProps & { ref?: Ref<EditorHandle> }): R
         aria-label={props.label}
         spellCheck={false}
         autoCapitalize="none"
+        autoCorrect="off"
         value={code}
         onChange={(event) => onChange(event.target.value, event.target.selectionStart)}
       />

@@ -4,7 +4,12 @@ import { tags } from "@lezer/highlight";
 
 /** Colours are CSS variables: changing between light and dark touches nothing here. */
 export const looks = EditorView.theme({
-  "&": { height: "100%", color: "var(--page-ink)", backgroundColor: "var(--page-surface)", fontSize: "0.9rem" },
+  "&": {
+    height: "100%",
+    color: "var(--page-ink)",
+    backgroundColor: "var(--page-surface)",
+    fontSize: "var(--exam-editor-size)",
+  },
   "&.cm-focused": { outline: "none" },
   ".cm-scroller": { fontFamily: "var(--page-mono)", lineHeight: "1.55" },
   ".cm-content": { caretColor: "var(--page-ink)", padding: "10px 0" },

@@ -15,7 +15,7 @@ export function Difference({ expected, printed }: { expected: string; printed: s
       ) : (
         <>
           {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
-          <pre className="rc-diff" tabIndex={0}>
+          <pre className="rc-diff" dir="auto" tabIndex={0}>
             {rows.map((row, index) => (
               // biome-ignore lint/suspicious/noArrayIndexKey: rows never move
               <Line key={index} row={row} />

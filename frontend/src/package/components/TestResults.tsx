@@ -93,7 +93,7 @@ function TestBody({ test, onLine }: { test: Test; onLine: OnLine }) {
   const { verdict, message, stdin, expected_output: expected, stdout, stderr, truncated } = test;
   return (
     <div className="rc-test__body">
-      {message != null && <p>{message}</p>}
+      {message != null && <p dir="auto">{withCode(message)}</p>}
       {truncated && <p className="rc-note">{results.truncated}</p>}
       {stdin != null && <Text title={results.input} text={stdin} />}
       <div className="rc-sides">
@@ -117,7 +117,7 @@ function OwnOutput({ test, onLine }: { test: Test; onLine: OnLine }) {
         {verdict !== "accepted" && <strong className="rc-test__verdict">{verdicts[verdict]}</strong>}
         <Costs test={test} />
       </p>
-      {message != null && <p>{message}</p>}
+      {message != null && <p dir="auto">{withCode(message)}</p>}
       {stdout != null && <Text title={results.ownOutput} text={stdout} />}
       {truncated && <p className="rc-note">{results.truncated}</p>}
       <FullOutput test={test} />
@@ -145,7 +145,9 @@ function Text({ title, text, onLine }: { title: string; text: string; onLine?: O
         <p className="rc-note">{results.empty}</p>
       ) : (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-        <pre tabIndex={0}>{onLine === undefined ? text : linked(text, onLine)}</pre>
+        <pre dir="auto" tabIndex={0}>
+          {onLine === undefined ? text : linked(text, onLine)}
+        </pre>
       )}
     </figure>
   );
@@ -154,10 +156,13 @@ function Text({ title, text, onLine }: { title: string; text: string; onLine?: O
 /** "main.py", line 3 · main.c:3:5 · Main.java:3 */
 const LINE = /(\bline |\.\w{1,4}:)(\d+)/g;
 
+/** Each is a stop on the keyboard's way through the page; nobody mends more at once. */
+const MOST_LINES = 10;
+
 function linked(text: string, onLine: (line: number) => void): ReactNode[] {
   const parts: ReactNode[] = [];
   let end = 0;
-  for (const found of text.matchAll(LINE)) {
+  for (const found of [...text.matchAll(LINE)].slice(0, MOST_LINES)) {
     const [all, before = "", number = ""] = found;
     const line = Number(number);
     parts.push(
@@ -175,4 +180,10 @@ function linked(text: string, onLine: (line: number) => void): ReactNode[] {
     end = found.index + all.length;
   }
   return [...parts, text.slice(end)];
+}
+
+/** "Line 1: not `3`." with its code as code. */
+function withCode(message: string): ReactNode[] {
+  // biome-ignore lint/suspicious/noArrayIndexKey: parts never move
+  return message.split(/`([^`]+)`/).map((part, index) => (index % 2 === 1 ? <code key={index}>{part}</code> : part));
 }

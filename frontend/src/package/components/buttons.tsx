@@ -11,15 +11,19 @@ export interface ButtonProps {
   disabled?: boolean;
 }
 
-const UNDER_WAY: Partial<Record<Phase, string>> = {
-  sending: buttons.sending,
-  queued: buttons.queued,
-  processing: buttons.processing,
-};
+const UNDER_WAY: Partial<Record<Phase, string>> = { sending: buttons.sending, queued: buttons.queued };
 
 /** Runs the code on the sample tests, or on the student's own input. It does not count. */
 export function RunButton(props: ButtonProps) {
-  return <StateButton {...props} label={buttons.run} cancelLabel={buttons.cancelRun} className="rc-button" />;
+  return (
+    <StateButton
+      {...props}
+      label={buttons.run}
+      judging={buttons.running}
+      cancelLabel={buttons.cancelRun}
+      className="rc-button"
+    />
+  );
 }
 
 /** Sends the code in to be judged. It counts. */
@@ -28,6 +32,7 @@ export function SubmitButton(props: Omit<ButtonProps, "stdin">) {
     <StateButton
       {...props}
       label={buttons.submit}
+      judging={buttons.judging}
       cancelLabel={buttons.cancelSubmit}
       className="rc-button rc-button--primary"
     />
@@ -36,6 +41,8 @@ export function SubmitButton(props: Omit<ButtonProps, "stdin">) {
 
 interface StateButtonProps extends ButtonProps {
   label: string;
+  /** Its label while the program runs. */
+  judging: string;
   cancelLabel: string;
   className: string;
 }
@@ -46,10 +53,13 @@ function StateButton({
   stdin,
   disabled = false,
   label,
+  judging,
   cancelLabel,
   className,
 }: StateButtonProps): ReactNode {
-  const busy = UNDER_WAY[run.phase];
+  const waiting = run.phase === "queued" || run.phase === "sending";
+  const cancelling = waiting && run.unwanted;
+  const busy = cancelling ? buttons.cancelling : run.phase === "processing" ? judging : UNDER_WAY[run.phase];
   const off = disabled || busy !== undefined;
   const press = () => {
     if (!off) run.send(code, stdin === undefined ? {} : { stdin });
@@ -60,7 +70,7 @@ function StateButton({
       <button type="button" className={className} aria-disabled={off} onClick={press}>
         {busy ?? label}
       </button>
-      {(run.phase === "queued" || run.phase === "sending") && (
+      {waiting && !cancelling && (
         <button type="button" className="rc-button rc-button--quiet" aria-label={cancelLabel} onClick={run.cancel}>
           {buttons.cancel}
         </button>

@@ -37,6 +37,8 @@ function state(changes: Partial<UseSubmission>): UseSubmission {
     sentAgainAt: null,
     beginsAt: null,
     returned: false,
+    unwanted: false,
+    kept: true,
     request: null,
     receipt: null,
     send: vi.fn(),
@@ -46,6 +48,8 @@ function state(changes: Partial<UseSubmission>): UseSubmission {
   };
 }
 
+const keptInBrowser = "It is kept in this browser. Keep this page open until it says Recorded.";
+const keptInPage = "Kept only while this page is open: do not close or reload it.";
 const soon = NOW + 8900;
 const run = { runType: "run" } as const;
 const judgeAway = "The judge is not answering. Your submission is safe and will be judged as soon as it is back.";
@@ -62,36 +66,57 @@ const faces: [string, Partial<UseSubmission>, string, string, string][] = [
     "sending",
     { phase: "sending" },
     "sending",
-    "Sending…It is kept in this browser and sent again by itself. You can go on working.",
+    `Sending…You can go on working: where the network fails, it is sent again by itself.${keptInBrowser}`,
+    "",
+  ],
+  [
+    "sending what could not be stored",
+    { phase: "sending", kept: false, connection: { state: "unreachable", retryAt: soon } },
+    "unreachable",
+    `No answer yet${keptInPage}`,
+    "Not sent yet. It is sent again by itself in 9 s.",
+  ],
+  [
+    "cancelling what may be recorded",
+    { phase: "sending", unwanted: true, connection: { state: "offline" } },
+    "cancelling",
+    "Cancelling.It is not known yet whether it was recorded; if it was, it is cancelled as soon as the service answers.",
+    "",
+  ],
+  [
+    "cancelling what is recorded",
+    { ...of(queued), unwanted: true },
+    "queued",
+    "Recorded. 4th in line.It is being cancelled.",
     "",
   ],
   [
     "sending, offline",
     { phase: "sending", connection: { state: "offline" } },
     "offline",
-    "You are offline: not sent yetIt is kept in this browser and sent by itself as soon as you are online.",
+    `You are offline: not sent yetIt is sent by itself as soon as you are online.${keptInBrowser}`,
     "",
   ],
   [
     "sending, signed out",
     { phase: "sending", connection: { state: "signed_out" } },
     "signed-out",
-    "You are signed out: not sent yetIt is kept in this browser. Sign in again: then it is sent by itself.",
+    `You are signed out: not sent yetSign in again: then it is sent by itself.${keptInBrowser}`,
     "",
   ],
   [
     "rate limited",
     { phase: "sending", connection: { state: "rate_limited", retryAt: soon } },
     "rate-limited",
-    "Too many in one minute: not taken yet",
-    "It is kept in this browser and sent by itself in 9 s.",
+    `Too many in one minute: not taken yet${keptInBrowser}`,
+    "It is sent by itself in 9 s.",
   ],
   [
     "sending, no answer",
     { phase: "sending", connection: { state: "unreachable", retryAt: soon } },
     "unreachable",
-    "No answer yet",
-    "Not sent yet. It is kept in this browser and sent again by itself in 9 s.",
+    `No answer yet${keptInBrowser}`,
+    "Not sent yet. It is sent again by itself in 9 s.",
   ],
   [
     "attempt over",
@@ -103,8 +128,22 @@ const faces: [string, Partial<UseSubmission>, string, string, string][] = [
     "Not taken: it does not count.The exam has ended.code: too lateRequest r1",
     "",
   ],
+  [
+    "recorded, and shown no more",
+    { phase: "lost", problem: new Problem(404, "There is no such submission.", [], null, "r1") },
+    "lost",
+    "It was recorded.The service does not show it any more (There is no such submission). See History.Request r1",
+    "",
+  ],
   ["recorded, after a reload", { phase: "queued" }, "queued", "Recorded.", "Asking how far it is…"],
   ["in line", { ...of(queued), beginsAt: soon }, "queued", "Recorded. 4th in line.", "About 9 s until judging begins."],
+  [
+    "in a long line",
+    { ...of(queued), beginsAt: NOW + 100_000 },
+    "queued",
+    "Recorded. 4th in line.",
+    "About 2 min until judging begins.",
+  ],
   ["next", of({ ...queued, queue_position: 1 }), "queued", "Recorded. Next in line.", ""],
   [
     "a Run in line",
@@ -226,12 +265,13 @@ test.each([
   ["idle", "Submit", false],
   ["sending", "Sending…", true],
   ["queued", "Waiting…", true],
-  ["processing", "Running…", true],
+  ["processing", "Judging…", true],
   ["completed", "Submit", false],
   ["failed", "Submit", false],
   ["cancelled", "Submit", false],
   ["superseded", "Submit", false],
   ["refused", "Submit", false],
+  ["lost", "Submit", false],
 ] as const)("while %s the button says %s", (phase, label, busy) => {
   const submit = state({ phase });
   render(<SubmitButton run={submit} code="print(1)" />);
@@ -242,6 +282,16 @@ test.each([
   expect(submit.send).toHaveBeenCalledTimes(busy ? 0 : 1);
   const mayBeCancelled = phase === "sending" || phase === "queued";
   expect(screen.queryAllByRole("button", { name: "Cancel the waiting Submit" })).toHaveLength(mayBeCancelled ? 1 : 0);
+});
+
+test.each(["sending", "queued"] as const)("what is %s and being cancelled is not cancelled again", (phase) => {
+  render(<SubmitButton run={state({ phase, unwanted: true })} code="" />);
+  expect(screen.getAllByRole("button").map(({ textContent }) => textContent)).toEqual(["Cancelling…"]);
+});
+
+test("while a Run is judged its button says so", () => {
+  render(<RunButton run={state({ phase: "processing", ...run })} code="" />);
+  expect(screen.getByRole("button").textContent).toBe("Running…");
 });
 
 test("Run sends the code with the student's own input; disabled it sends nothing", () => {
@@ -388,6 +438,28 @@ test("lines that the compiler names lead to the editor", async () => {
   fireEvent.click(buttons[1] as HTMLElement);
   expect(onLine).toHaveBeenCalledExactlyOnceWith(12);
   expect(await violations(container)).toEqual([]);
+});
+
+test("of many lines the first ten are stops for the keyboard, and all are shown", () => {
+  const compile_output = Array.from({ length: 50 }, (_, at) => `main.c:${at + 1}:5: error`).join("\n");
+  const { container } = render(
+    <TestResults of={judged([], { verdict: "compilation_error", compile_output })} onLine={() => {}} />,
+  );
+  expect(screen.getAllByRole("button")).toHaveLength(10);
+  expect(container.querySelector("pre")?.textContent).toBe(compile_output);
+});
+
+test("code in a message is shown as code, and a lone backtick as it is", () => {
+  const message = "Line 1: `3 <b>` and not `4`. A lone ` stays.";
+  const { container } = render(<TestResults of={judged([sample(1, { verdict: "wrong_answer", message })])} />);
+  expect([...container.querySelectorAll("p code")].map(({ textContent }) => textContent)).toEqual(["3 <b>", "4"]);
+  expect(container.textContent).toContain("Line 1: 3 <b> and not 4. A lone ` stays.");
+});
+
+test("outputs take the direction of what is in them", () => {
+  const { container } = render(<TestResults of={judged([wrong(1)])} />);
+  const directions = [...container.querySelectorAll("pre")].map(({ dir }) => dir);
+  expect(new Set(directions)).toEqual(new Set(["auto"]));
 });
 
 test("before it is completed there are no results", () => {

@@ -1,7 +1,7 @@
 /** What a student is told in each state. Pure. */
 
 import { problems, status, verdicts } from "../../strings";
-import type { Connection, Problem, Submission } from "../client";
+import type { Problem, Submission } from "../client";
 import type { UseSubmission } from "../use-submission";
 
 export interface Face {
@@ -26,9 +26,13 @@ export function faceOf(of: UseSubmission, secondsLeft: number, wait: number | nu
     case "idle":
       return null;
     case "sending":
-      return sending(of.connection, secondsLeft);
+      return of.unwanted
+        ? face("cancelling", "waiting", status.cancelling, { notes: [status.cancellingMore] })
+        : sending(of, secondsLeft);
     case "refused":
       return face("refused", "bad", status.refused, { notes: of.problem === null ? [] : reasons(of.problem) });
+    case "lost":
+      return face("lost", "trouble", status.lost, { notes: of.problem === null ? [] : lost(of.problem) });
     case "queued":
       return connected(of, secondsLeft, queued(of, wait, runNote));
     case "processing":
@@ -55,24 +59,33 @@ function face(name: string, tone: Face["tone"], title: string, rest: Partial<Fac
   return { name, tone, title, notes: [], asides: [], progress: null, ...rest };
 }
 
-function sending(connection: Connection, secondsLeft: number): Face {
+function sending({ connection, kept }: UseSubmission, secondsLeft: number): Face {
+  const keeping = kept ? status.keptInBrowser : status.keptInPage;
+  const troubled = (name: string, title: string, rest: Partial<Face>) => face(name, "trouble", title, rest);
   switch (connection.state) {
     case "offline":
-      return face("offline", "trouble", status.sendingOffline, { notes: [status.sendingOfflineMore] });
+      return troubled("offline", status.sendingOffline, { notes: [status.sendingOfflineMore, keeping] });
     case "signed_out":
-      return face("signed-out", "trouble", status.sendingSignedOut, { notes: [status.sendingSignedOutMore] });
+      return troubled("signed-out", status.sendingSignedOut, { notes: [status.sendingSignedOutMore, keeping] });
     case "rate_limited":
-      return face("rate-limited", "trouble", status.rateLimited, { asides: [status.rateLimitedMore(secondsLeft)] });
+      return troubled("rate-limited", status.rateLimited, {
+        notes: [keeping],
+        asides: [status.rateLimitedMore(secondsLeft)],
+      });
     case "unreachable":
-      return face("unreachable", "trouble", status.sendingUnreachable, { asides: [status.sendingAgain(secondsLeft)] });
+      return troubled("unreachable", status.sendingUnreachable, {
+        notes: [keeping],
+        asides: [status.sendingAgain(secondsLeft)],
+      });
     default:
-      return face("sending", "waiting", status.sending, { notes: [status.sendingMore] });
+      return face("sending", "waiting", status.sending, { notes: [status.sendingMore, keeping] });
   }
 }
 
-function queued({ submission, returned, problem }: UseSubmission, wait: number | null, asides: string[]): Face {
+function queued(of: UseSubmission, wait: number | null, asides: string[]): Face {
+  const { submission, returned, problem, unwanted } = of;
   if (submission === null) return face("queued", "waiting", status.recorded, { asides: [status.recordedMore] });
-  const notes = problem === null ? [] : [status.notCancelled(problem.detail)];
+  const notes = unwanted ? [status.cancellingRecorded] : problem === null ? [] : [status.notCancelled(problem.detail)];
   const { message, queue_position: position } = submission;
   if (message !== null && message !== ORDINARY) {
     return face("judge-away", "trouble", status.judgeAway, { notes: [message, ...notes], asides });
@@ -114,6 +127,11 @@ function completed({ verdict, run_type, stdin, score, points, passed, total }: S
     return face("completed", tone, title, { notes: [status.completedOwnInputMore] });
   }
   return face("completed", tone, status.completedRun(words), { notes: [status.completedRunMore(passed, total)] });
+}
+
+/** Its detail in the middle of a sentence. */
+function lost({ detail, requestId }: Problem): string[] {
+  return [status.lostMore(detail.replace(/\.$/, "")), ...(requestId === null ? [] : [problems.request(requestId)])];
 }
 
 function reasons({ detail, fields, requestId }: Problem): string[] {
