@@ -11,6 +11,7 @@ from functions.domain.breaker import State
 from functions.ports import Host, Query
 from functions.slots import FOLLOW_SECONDS, read_slots
 from functions.visit import End
+from infra import bootstrap
 from infra.discovery import FoundJudges
 from infra.sqlite import SQLiteDocumentStore
 from tests.fakes import FakeJudge, World, make_world
@@ -126,3 +127,18 @@ def test_what_only_another_process_has_seen_so_far_keeps_its_slots(names: Names)
     world.clock.seconds += FOLLOW_SECONDS
     visit_line(replace(world, service=late))
     assert len(slots(world)) == 3
+
+
+def test_a_process_that_begins_while_the_name_server_is_silent_takes_nobodys_slots_away(
+    names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = names.world
+    world.submit()
+    visit_line(world)
+    cold = Names(world)
+    cold.away = True
+    cold.judges()
+    late = replace(world.service, judges=cold.judges, kept={}, languages={}, claiming=set())
+    monkeypatch.setattr(bootstrap, "service", lambda: late)
+    bootstrap.gate.__wrapped__()
+    assert slots(world) == {"a": 1, "10.0.0.1:2358": 2}

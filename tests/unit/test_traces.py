@@ -238,7 +238,7 @@ import functions.machine
 with bootstrap.following(Request.from_values(method="POST")):
     bootstrap.public_app()
     bootstrap.ticket_queue(bootstrap.configuration())
-    bootstrap.judge(bootstrap.configuration())
+    bootstrap.judge(bootstrap.configuration(), "http://127.0.0.1:1")
 print("loaded" if {"opentelemetry.trace", "opentelemetry.context"} & set(sys.modules) else "nothing")
 """
 
