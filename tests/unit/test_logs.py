@@ -109,6 +109,7 @@ def test_what_was_judged_is_told_with_its_wait_and_its_service_time(world: World
         "log_level": "info",
         "event": "A submission was judged.",
         "action": "judged",
+        "judge": "judge0",
         "submission_id": submission.submission_id,
         "exam_id": "exam",
         "question_id": "echo",
