@@ -29,4 +29,4 @@ def test_the_bundle_serves_with_its_requirements_alone(installed: tuple[Path, Pa
 
 
 def test_without_a_store_it_serves_and_says_that_it_is_unhealthy(installed: tuple[Path, Path]) -> None:
-    assert serve(*installed, None) == {"run_code": "unhealthy"}
+    assert serve(*installed, None) == {"run_code": "unhealthy", "judge_submission": "401", "sweep": "401"}
