@@ -19,7 +19,7 @@ from tests.conftest import our_process
 from tests.fakes import InMemoryObjectStore
 
 
-def s3(endpoint: str, timeout: float = 5.0) -> S3ObjectStore:
+def s3(endpoint: str, timeout: float = 60.0) -> S3ObjectStore:  # only tests of slowness are in a hurry
     return S3ObjectStore(
         endpoint=endpoint,
         bucket=BUCKET,

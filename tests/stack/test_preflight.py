@@ -18,6 +18,7 @@ from infra.admin import operations
 from infra.kattis import read_package
 from infra.local import tokens
 from tests.conftest import ROOT, our_process
+from tests.faults.rig import wait_until
 from tests.stack.conftest import LiveStack, free_ports, plain_environment, running_stack
 
 pytestmark = pytest.mark.stack
@@ -134,4 +135,4 @@ def test_with_the_judge_gone_it_says_so_and_leaves_nothing_in_the_line() -> None
             assert "0 of 2 right; 2 never came" in checks["verdicts"]["told"]
             assert checks["cleaned up"]["passed"], checks
             assert left_over(live) == []
-            assert live.health()["queue_length"] == 0
+            wait_until(lambda: live.health()["queue_length"] == 0)
