@@ -327,11 +327,12 @@ export function overview(changes: Partial<Overview> = {}): Overview {
       run: { length: 5, oldest_seconds: 6.4, estimated_wait_seconds: 9.5 },
     },
     slots: [
-      { number: 1, held: true, submission_id: id(0x3f), retired: false },
-      { number: 2, held: true, submission_id: id(0xa2), retired: false },
-      { number: 3, held: false, submission_id: null, retired: false },
+      { number: 1, held: true, submission_id: id(0x3f), retired: false, judge: "judge0" },
+      { number: 2, held: true, submission_id: id(0xa2), retired: false, judge: "judge0" },
+      { number: 3, held: false, submission_id: null, retired: false, judge: "judge0" },
     ],
     judge: { state: "closed", since: ago(0) },
+    judges: [{ name: "judge0", state: "closed", slots: 3 }],
     waits: waits([0.4, 1.2, 2.1, 3.4, 12.6, 9.1, 4.2, 2, 1.1, 0, 2.4, 5.5, 3.8]),
     statuses: { queued: 7, processing: 2, completed: 1834, failed: 0, cancelled: 12, superseded: 96 },
     ...changes,
@@ -343,7 +344,7 @@ export const emptyOverview = overview({
     submit: { length: 0, oldest_seconds: null, estimated_wait_seconds: 0 },
     run: { length: 0, oldest_seconds: null, estimated_wait_seconds: 0 },
   },
-  slots: [1, 2, 3].map((number) => ({ number, held: false, submission_id: null, retired: false })),
+  slots: [1, 2, 3].map((number) => ({ number, held: false, submission_id: null, retired: false, judge: "judge0" })),
   waits: waits([]),
   statuses: { queued: 0, processing: 0, completed: 0, failed: 0, cancelled: 0, superseded: 0 },
 });
@@ -354,13 +355,30 @@ export const awayOverview = overview({
     run: { length: 18, oldest_seconds: 171.9, estimated_wait_seconds: 140 },
   },
   slots: [
-    { number: 1, held: false, submission_id: null, retired: false },
-    { number: 2, held: false, submission_id: null, retired: false },
-    { number: 3, held: true, submission_id: id(0xa2), retired: true },
+    { number: 1, held: false, submission_id: null, retired: false, judge: "judge0" },
+    { number: 2, held: false, submission_id: null, retired: false, judge: "judge0" },
+    { number: 3, held: true, submission_id: id(0xa2), retired: true, judge: "judge0" },
   ],
   judge: { state: "open", since: ago(3.2 * MINUTE) },
+  judges: [{ name: "judge0", state: "open", slots: 2 }],
   waits: waits([0.4, 1.2, 2.1, 3.4, 2.6, 1.1, 4.2, 2, 1.1, 0, 22.4, 95.5, 0]),
   statuses: { queued: 59, processing: 0, completed: 1834, failed: 3, cancelled: 12, superseded: 96 },
+});
+
+/** Three judges, of which one is away; a fourth has left, and what it has in hand is finished. */
+export const severalJudges = overview({
+  slots: [
+    { number: 1, held: true, submission_id: id(0x3f), retired: false, judge: "10.10.0.2:2358" },
+    { number: 2, held: true, submission_id: id(0xa2), retired: false, judge: "10.10.0.2:2358" },
+    { number: 3, held: true, submission_id: id(0xa3), retired: false, judge: "10.10.0.3:2358" },
+    { number: 4, held: false, submission_id: null, retired: false, judge: "10.10.0.4:2358" },
+    { number: 5, held: true, submission_id: id(0xa5), retired: true, judge: "10.10.0.5:2358" },
+  ],
+  judges: [
+    { name: "10.10.0.2:2358", state: "closed", slots: 2 },
+    { name: "10.10.0.3:2358", state: "closed", slots: 1 },
+    { name: "10.10.0.4:2358", state: "open", slots: 1 },
+  ],
 });
 
 export function health(status: Health["status"], from: Overview): Health {
@@ -373,7 +391,7 @@ export function health(status: Health["status"], from: Overview): Health {
     uptime: 12_345,
     queues: from.queues,
     judge: from.judge,
-    judges: [{ name: "judge0", state: from.judge.state, slots: usable }],
+    judges: from.judges,
     version: "0.1.0",
   };
 }

@@ -3,7 +3,16 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import type { Health, Overview, SubmissionLine } from "../src/package";
 import { SignedOut, SignIn } from "../src/shared/SignIn";
 import { Supervisor } from "../src/staff/Supervisor";
-import { awayOverview, emptyOverview, failedLines, foundLines, health, overview, problem } from "./fixtures";
+import {
+  awayOverview,
+  emptyOverview,
+  failedLines,
+  foundLines,
+  health,
+  overview,
+  problem,
+  severalJudges,
+} from "./fixtures";
 import { type Scripted, scriptedClient } from "./service";
 import "../src/staff/styles.css";
 
@@ -47,6 +56,7 @@ export const JudgeAway = page(seen("degraded", awayOverview, failedLines));
 export const JudgeBeingTried = page(
   seen("degraded", overview({ judge: { ...awayOverview.judge, state: "half_open" } })),
 );
+export const SeveralJudges = page(seen("degraded", severalJudges));
 export const LongWait = page(seen("degraded", overview({ queues: awayOverview.queues, waits: awayOverview.waits })));
 export const Failed = page(
   seen("healthy", overview({ statuses: { ...overview().statuses, failed: failedLines.length } }), failedLines),

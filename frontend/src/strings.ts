@@ -182,6 +182,10 @@ export const staff = {
       sentence: "The judge was away and is being tried with one submission.",
       short: "Judge being tried",
     },
+    oneJudgeAway: {
+      sentence: "One of the judges is not answering. The others judge what waits.",
+      short: "One judge away",
+    },
     longWait: { sentence: "Somebody has waited for more than a minute.", short: "Long wait" },
     databaseAway: {
       sentence: "The service cannot reach its database. Students' pages keep what was sent, and send it again.",
@@ -212,6 +216,9 @@ export const staff = {
     state: { closed: "Answers", open: "Does not answer", half_open: "Being tried" },
     breaker: { closed: "Breaker closed", open: "Breaker open", half_open: "Breaker half open" },
     since: (time: string, ago: string) => `since ${time} (${ago})`,
+    several: "Judges",
+    answering: (up: number, all: number) => (up === all ? "All answer" : `${up} of ${all} answer`),
+    slots: (usable: number) => (usable === 1 ? "1 slot" : `${usable} slots`),
   },
   service: (version: string, uptime: string) => `Service ${version}, this instance up for ${uptime}`,
   waits: {

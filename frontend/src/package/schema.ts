@@ -448,6 +448,8 @@ export interface components {
         /** OverviewView */
         OverviewView: {
             judge: components["schemas"]["JudgeHealth"];
+            /** Judges */
+            judges: components["schemas"]["JudgeSlots"][];
             /** Queues */
             queues: {
                 [key: string]: components["schemas"]["QueueHealth"];
@@ -721,11 +723,16 @@ export interface components {
         SlotView: {
             /** Held */
             held: boolean;
+            /**
+             * Judge
+             * @description The name of its judge.
+             */
+            judge: string;
             /** Number */
             number: number;
             /**
              * Retired
-             * @description Not taken again: the cap was lowered.
+             * @description Not taken again: the cap was lowered, or the judge is leaving.
              */
             retired: boolean;
             /**

@@ -9,8 +9,12 @@ export function Now({ overview, seenAt }: { overview: Overview; seenAt: Date }) 
       {Object.entries(overview.queues).map(([queue, health]) => (
         <Queue key={queue} name={staff.queues.name(queue)} health={health} />
       ))}
-      <Slots slots={overview.slots} />
-      <Judge judge={overview.judge} seenAt={seenAt} />
+      <Slots slots={overview.slots} named={overview.judges.length > 1} />
+      {overview.judges.length > 1 ? (
+        <Judges judges={overview.judges} />
+      ) : (
+        <Judge judge={overview.judge} seenAt={seenAt} />
+      )}
     </div>
   );
 }
@@ -35,7 +39,8 @@ function Queue({ name, health }: { name: string; health: Overview["queues"][stri
   );
 }
 
-function Slots({ slots }: { slots: Overview["slots"] }) {
+/** `named`: each with its judge, where there are several. */
+function Slots({ slots, named }: { slots: Overview["slots"]; named: boolean }) {
   const usable = slots.filter((slot) => !slot.retired).length;
   const held = slots.filter((slot) => slot.held && !slot.retired).length;
   return (
@@ -45,7 +50,10 @@ function Slots({ slots }: { slots: Overview["slots"] }) {
       <ul className="staff-slots">
         {slots.map((slot) => (
           <li key={slot.number} className={slot.held ? "staff-held" : undefined}>
-            <span>{staff.slots.slot(slot.number)}</span>
+            <span>
+              {staff.slots.slot(slot.number)}
+              {named && ` · ${slot.judge}`}
+            </span>
             <span>
               {slot.held ? staff.slots.held : staff.slots.free}
               {slot.submission_id !== null && (
@@ -74,6 +82,28 @@ function Judge({ judge, seenAt }: { judge: Overview["judge"]; seenAt: Date }) {
         {/* A closed breaker that never opened has no moment since when. */}
         {state !== "closed" && since !== null && ` ${sinceWhen(new Date(since), seenAt)}`}
       </p>
+    </section>
+  );
+}
+
+function Judges({ judges }: { judges: Overview["judges"] }) {
+  const up = judges.filter((judge) => judge.state === "closed").length;
+  return (
+    <section className="staff-card" aria-labelledby="judges">
+      <h2 id="judges">{staff.judge.several}</h2>
+      <p className={`staff-figure ${up < judges.length ? "staff-judge-open" : ""}`}>
+        {staff.judge.answering(up, judges.length)}
+      </p>
+      <dl className="staff-facts">
+        {judges.map((judge) => (
+          <div key={judge.name}>
+            <dt>{judge.name}</dt>
+            <dd className={`staff-judge-${judge.state}`}>
+              {staff.judge.state[judge.state]} · {staff.judge.slots(judge.slots)}
+            </dd>
+          </div>
+        ))}
+      </dl>
     </section>
   );
 }

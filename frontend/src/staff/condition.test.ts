@@ -32,6 +32,15 @@ describe("the condition", () => {
     expect(seen("degraded", "half_open")).toMatchObject({ level: "attention", short: "Judge being tried" });
   });
 
+  it("says that one judge of several is away where the others answer", () => {
+    const judges: Health["judges"] = [
+      { name: "a", state: "closed", slots: 3 },
+      { name: "b", state: "half_open", slots: 3 },
+    ];
+    const condition = conditionOf({ ...health("degraded"), judges }, null, false);
+    expect(condition).toMatchObject({ level: "attention", short: "One judge away" });
+  });
+
   it("says that somebody waits where the service is degraded though the judge answers", () => {
     expect(seen("degraded").sentence).toBe("Somebody has waited for more than a minute.");
   });

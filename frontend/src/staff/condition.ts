@@ -31,6 +31,9 @@ function answered(health: Health): Condition {
   if (health.status === "unhealthy") return { level: "bad", ...staff.condition.databaseAway };
   if (health.judge.state === "open") return { level: "attention", ...staff.condition.judgeAway };
   if (health.judge.state === "half_open") return { level: "attention", ...staff.condition.judgeTried };
+  if (health.judges.some((judge) => judge.state !== "closed")) {
+    return { level: "attention", ...staff.condition.oneJudgeAway };
+  }
   // By the contract there is but one other reason to be degraded.
   if (health.status === "degraded") return { level: "attention", ...staff.condition.longWait };
   return { level: "good", ...staff.condition.healthy };

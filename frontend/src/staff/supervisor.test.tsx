@@ -1,7 +1,7 @@
 import { focusManager, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { act, cleanup, fireEvent, render, screen } from "@testing-library/react";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { awayOverview, failedLines, health, overview } from "../../gallery/fixtures";
+import { awayOverview, failedLines, health, overview, severalJudges } from "../../gallery/fixtures";
 import { RunCodeClient, type SubmissionLine } from "../package";
 import { Supervisor } from "./Supervisor";
 
@@ -126,6 +126,16 @@ describe("looking", () => {
     await open();
     await pass(0);
     expect(document.title).toBe("⚠ Judge away, 3 failed · Supervisor · run-code");
+  });
+
+  it("shows each judge of several, and which slots are whose", async () => {
+    answers["GET /overview"] = { body: severalJudges };
+    answers["GET /health"] = { body: health("degraded", severalJudges) };
+    await open();
+    expect(screen.getByText("2 of 3 answer")).toBeTruthy();
+    expect(screen.getByText("Does not answer · 1 slot")).toBeTruthy();
+    expect(screen.getByText("Slot 5 · 10.10.0.5:2358")).toBeTruthy();
+    expect(document.title).toContain("One judge away");
   });
 
   it("asks for the failed ones again only when their number has changed", async () => {
