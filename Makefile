@@ -51,7 +51,7 @@ test: .venv/installed .venv-load/installed page ## Run every test suite, on its 
 	@$(BIN)/python -m pytest tests/faults  # by themselves: their leases of 2 s leave a busy machine no room
 
 load: .venv/installed .venv-load/installed ## 300 students sit an exam, by Locust, on a stack of its own (5 minutes; LOAD_URL: there)
-	@$(BIN)/python -m tests.bench.load
+	@$(BIN)/python -m tests.benchmarks.load
 
 .venv-load/installed: requirements-load.txt
 	@$(PYTHON) -m venv .venv-load
@@ -62,16 +62,16 @@ bundle: .venv/installed ## What is deployed, installed and served by itself in e
 	@$(BIN)/python -m tests.bundle
 
 bench-line: .venv/installed ## Measure how well the line is served: busy slots, waits, estimates (5 minutes)
-	@$(BIN)/python -m tests.bench.line
+	@$(BIN)/python -m tests.benchmarks.line
 
 bench-judge: .venv/installed ## Measure compiling once and the calls to the judge (2 minutes; JUDGE0_URL: there)
-	@$(BIN)/python -m tests.bench.judge
+	@$(BIN)/python -m tests.benchmarks.judge
 
 bench-adaptive: .venv/installed ## Measure how `auto` finds what a judge bears; writes docs/images/adaptive.svg (6 minutes)
-	@$(BIN)/python -m tests.bench.adaptive
+	@$(BIN)/python -m tests.benchmarks.adaptive
 
 bench-emulators: .venv/installed ## Measure how true the stand-ins are, and what they cost (3 minutes)
-	@$(BIN)/python -m tests.bench.emulators
+	@$(BIN)/python -m tests.benchmarks.emulators
 
 contract-judge0: .venv/installed ## Hold a real Judge0 (JUDGE0_URL) to what is tested of the local one
 	@if [ -z "$$JUDGE0_URL" ]; then echo "contract-judge0: not run, for JUDGE0_URL is not set"; else \

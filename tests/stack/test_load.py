@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from infra.admin.sitting import Sent
-from tests.bench.load import LOCUST, QUICK, Played, play_locally
+from tests.benchmarks.load import LOCUST, QUICK, Played, play_locally
 from tests.conftest import missing
 
 pytestmark = pytest.mark.stack
