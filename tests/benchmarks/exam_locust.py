@@ -1,6 +1,6 @@
-"""The students of `make load`, for Locust in an environment of its own. `tests.benchmarks.load` starts it, with a LOAD_PLAN.
+"""The students of `make load`, for Locust in an environment of its own.
 
-Each reads a question and presses Run and Submit at the times of the plan, as a page does. What came of it is written
+`tests.benchmarks.load` starts it with a LOAD_PLAN. Each student reads a question and presses Run and Submit at the times of the plan, as a page does. What came of it is written
 to LOAD_RESULT once all are done.
 """
 
