@@ -7,6 +7,7 @@ rules of the line must hold (design, rules 1 to 5), and at the end everything th
 from __future__ import annotations
 
 import itertools
+import os
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -316,7 +317,7 @@ def test_the_rules_hold_over_the_embedded_store() -> None:
         store = SQLiteDocumentStore(":memory:")
         return store, store
 
-    play(open_empty, examples=400, steps=50)
+    play(open_empty, examples=400 if os.environ.get("FULL") else 120, steps=50)
 
 
 def test_the_rules_hold_over_firestore(firestore_address: str) -> None:
