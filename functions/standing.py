@@ -2,7 +2,7 @@
 
 A process keeps both lines' sort keys in memory. At most once a second, and only when somebody asks, it reads what came
 into a line or left it since the last reading, and answers by bisection: the cost of a poll does not grow with the
-length of the line (design, rule 9).
+length of the line (design, rule 9). What stays in a line does not change: so a poll of it need not read it either.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left, insort
 from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from functions import records
-from functions.domain.submission import RunType, Status
+from functions.domain.submission import RunType, Status, Submission
 from functions.ports import Clock, Condition, DocumentStore, Query
 
 FRESH_SECONDS = 1.0
@@ -25,12 +27,28 @@ MEND_SECONDS = 10.0
 """How often keys that stand before the real head of a line are dropped, should a change have been missed after all."""
 RELOAD_SECONDS = 60.0
 """After so long without a question the lines are read anew, instead of all that happened in between."""
+KEPT_SECONDS = 10.0
+"""How often a waiting submission is read anew all the same, should a change have been missed."""
+KEPT_CHARACTERS = 32_000_000
+"""Of the source code of those that are kept: past it the oldest go."""
 SINCE_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 FOLLOWED = ("status", "run_type", "turn_at", "changed_at")
 
 Key = tuple[datetime, str]
 """(turn_at, submission id), the order of taking: ties are broken by id, as in the store."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A waiting submission. ``since``: the monotonic time when its reading began."""
+
+    submission: Submission
+    since: float
+
+    @property
+    def characters(self) -> int:
+        return len(self.submission.code) + len(self.submission.stdin or "")
 
 
 class Standing:
@@ -40,6 +58,9 @@ class Standing:
         self._lock = threading.Lock()
         self._lines: dict[RunType, list[Key]] = {kind: [] for kind in RunType}
         self._places: dict[str, tuple[RunType, Key]] = {}
+        self._kept: dict[str, Kept] = {}
+        self._characters = 0
+        self._follows = 0
         self._newest = self._settled = SINCE_EVER
         self._readings: deque[tuple[float, datetime]] = deque()
         self._read_at: float | None = None
@@ -74,6 +95,37 @@ class Standing:
             self._refresh()
             return self._before(kind, len(self._lines[kind]))
 
+    def submission(self, submission_id: str, read: Callable[[], Submission | None]) -> Submission | None:
+        """What ``read`` gives; one that waits as it was read before, where nothing has been seen of it since.
+
+        That is at most FRESH_SECONDS old. Raises Unavailable, and what ``read`` raises.
+        """
+        with self._lock:
+            if submission_id in self._kept:
+                self._refresh()
+            kept = self._kept.get(submission_id)
+            begun, follows = self._clock.monotonic(), self._follows
+        if kept is not None and begun - kept.since < KEPT_SECONDS:
+            return kept.submission
+        found = read()
+        with self._lock:
+            self._drop(submission_id)
+            # else a change that came behind this reading may have been seen already, and will not be seen again
+            if found is not None and found.status is Status.QUEUED and follows == self._follows:
+                self._keep(Kept(found, begun))
+        return found
+
+    def _keep(self, kept: Kept) -> None:
+        self._kept[kept.submission.submission_id] = kept
+        self._characters += kept.characters
+        while self._characters > KEPT_CHARACTERS:
+            self._drop(next(iter(self._kept)))
+
+    def _drop(self, submission_id: str) -> None:
+        kept = self._kept.pop(submission_id, None)
+        if kept is not None:
+            self._characters -= kept.characters
+
     def _before(self, kind: RunType, own: int) -> dict[RunType, int]:
         """All Submits are taken before any Run."""
         return {kind: own} if kind is RunType.SUBMIT else {kind: own, RunType.SUBMIT: len(self._lines[RunType.SUBMIT])}
@@ -83,6 +135,7 @@ class Standing:
         age = None if self._read_at is None else now - self._read_at
         if age is not None and age < FRESH_SECONDS:
             return
+        self._follows += 1
         if age is None or age >= RELOAD_SECONDS:
             self._load(now)
             self._mended_at = now
@@ -102,6 +155,8 @@ class Standing:
         self._settled = self._newest - timedelta(seconds=SETTLE_SECONDS)
         self._readings = deque([(now, self._newest)])
         self._places.clear()
+        self._kept.clear()
+        self._characters = 0
         for kind in RunType:
             found = self._store.find(records.line(kind, select=("turn_at",)))
             self._lines[kind] = [(each.fields["turn_at"], each.document_id) for each in found]
@@ -125,6 +180,7 @@ class Standing:
         self._places[key[1]] = (kind, key)
 
     def _forget(self, submission_id: str) -> None:
+        self._drop(submission_id)
         if submission_id in self._places:
             kind, key = self._places.pop(submission_id)
             del self._lines[kind][bisect_left(self._lines[kind], key)]
