@@ -15,15 +15,15 @@ from functions.domain.submission import RunType, Status, Submission
 from functions.keeping import keep
 from functions.leases import Lease
 from functions.logs import log
-from functions.matching import Group, first_of, groups
-from functions.ports import Conflict, Unavailable, Update, Write
+from functions.matching import Group, first_documents, first_of, groups
+from functions.ports import Conflict, Document, Unavailable, Update, Write
 from functions.service import Service
 from functions.slots import free_slots
 
 WIDTH = 16
 """How much of the head of a line a visit looks at that may take any free slot."""
-WIDTHS = (4, 16, 16)
-"""And the holder of a slot that goes on with the next one, try by try, where others were faster."""
+WIDTHS = (1, 4, 16, 16)
+"""And the holder of a slot that goes on with the next one, try by try: wider where the first are others' to take."""
 ABANDONED = "Its judging was abandoned or failed too often."
 
 
@@ -147,13 +147,19 @@ def _paths(slot: Slot, waiting: Waiting) -> tuple[str, str]:
     return records.slot_path(slot.number), records.submission_path(waiting.submission_id)
 
 
-def _taking(service: Service, slot: Slot, version: object, waiting: Waiting) -> tuple[Lease, list[Write]]:
-    """The lease that the writes would give. Raises Conflict where the submission waits no longer, or the judge left."""
+def _taking(
+    service: Service, slot: Slot, version: object, waiting: Waiting, document: Document | None = None
+) -> tuple[Lease, list[Write]]:
+    """The lease that the writes would give; ``document``: the submission's, where it has just been read whole.
+
+    Raises Conflict where the submission waits no longer, or the judge left.
+    """
     host = service.judges().get(slot.judge)
     if host is None:
         raise Conflict(f"{slot.judge} is no judge of this process any more")
     submission_path = records.submission_path(waiting.submission_id)
-    document = service.store.get(submission_path)[0]
+    if document is None:
+        document = service.store.get(submission_path)[0]
     if document is None or document.fields["status"] != Status.QUEUED:
         raise Conflict(f"{submission_path} was taken")
     submission = records.submission_of(document)
@@ -246,17 +252,22 @@ def close(service: Service, lease: Lease, after: Submission, *, go_on: bool) -> 
 
 def _close_and_claim(service: Service, lease: Lease, result: Update) -> Lease | None:
     """None where there is nothing to go on with, or it cannot be learnt now: what is finished is written first."""
+    contested = False
     for width in WIDTHS:
         try:
-            waiting = _choose_next(service, lease, width)
+            chosen, may_be_more = _choose_next(service, lease, width, contested=contested)
         except Unavailable:
             break
-        if waiting is None:
+        if chosen is None and may_be_more:
+            continue
+        if chosen is None:
             break
+        waiting, document = chosen
         try:
-            following, writes = _taking(service, lease.slot, lease.version, waiting)
+            following, writes = _taking(service, lease.slot, lease.version, waiting, document)
             following.version = _commit_taking(service, following, [*writes, result])
         except Conflict:
+            contested = True
             lease.insist(lease.reread)  # ours: then somebody took the candidate, or an operator changed the slot
         except Unavailable:
             break
@@ -285,29 +296,37 @@ def _close_and_release(service: Service, lease: Lease, after: Submission, result
             return
 
 
-def _choose_next(service: Service, lease: Lease, width: int) -> Waiting | None:
-    """What the holder of a slot may go on with: nothing where its line is empty or somebody has precedence.
+def _choose_next(
+    service: Service, lease: Lease, width: int, *, contested: bool
+) -> tuple[tuple[Waiting, Document | None] | None, bool]:
+    """What the holder of a slot may go on with, and where that is nothing whether a wider look may find something.
 
-    The first of the line, if no other visit of this process is about to take it. The head is everybody's choice, so
-    after a collision it is any of the first few: each rival holds a slot, so those are all about to be taken.
+    Nothing where its line is empty or somebody has precedence. The first of the line, if no other visit of this
+    process is about to take it. The head is everybody's choice, so after a collision it is any of the first few: each
+    rival holds a slot, so those are all about to be taken. One alone is read whole: taking it needs no reading more.
     """
     kind, slot = lease.submission.queue, lease.slot
     group = next((each for each in groups(service) if slot.judge in each.judges), None)
     if group is None:  # it is away, or left: the slot is given back
-        return None
-    own = _first_of(service, kind, width, group)
+        return None, False
+    whole = width == 1
+    found = first_documents(service, partial(records.line, kind), width, group, whole=whole)
+    own = list(map(records.waiting_of, found))
     arrivals = _arrivals(service, kind, own, [slot], group) if own else {}
     if not own and kind is RunType.RUN and not _first_of(service, RunType.SUBMIT, 1, group):
-        own = first_of(service, records.rejudged_line, width, group)
+        found = first_documents(service, records.rejudged_line, width, group, whole=whole)
+        own = list(map(records.waiting_of, found))
     if slot.retired or not own:
-        return None
+        return None, False
     lines = Lines([slot], own, arrivals, group.first_slot)
     if not may_go_on(kind, slot, lines, service.clock.now(), timedelta(seconds=service.rules.run_max_wait)):
-        return None
+        return None, False
     with service.lock:
-        own = candidates(slot, own, group.first_slot)
-        left = [each for each in own if records.submission_path(each.submission_id) not in service.claiming]
-        chosen = (left[0] if width == WIDTHS[0] else service.rng.choice(left)) if left else None
+        free = candidates(slot, own, group.first_slot)
+        left = [each for each in free if records.submission_path(each.submission_id) not in service.claiming]
+        chosen = (service.rng.choice(left) if contested else left[0]) if left else None
         if chosen is not None:
             service.claiming.update(_paths(slot, chosen))
-    return chosen
+    if chosen is None:
+        return None, len(own) == width
+    return (chosen, found[0] if whole else None), False

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functions import records
 from functions.domain.line import FIRST_SLOT, ONLY_JUDGE, Slot, Waiting
 from functions.judges import usable
-from functions.ports import Query
+from functions.ports import Document, Query
 from functions.questions import QuestionDamaged, question_version
 from functions.service import Service
 from functions.slots import layout
@@ -63,20 +63,28 @@ def groups(service: Service) -> list[Group]:
 
 
 def first_of(service: Service, line: Callable[..., Query], width: int, group: Group) -> list[Waiting]:
-    """The first ``width`` of a line that ``group`` can do. ``line(limit, select=...)`` is its query.
+    """The first ``width`` of a line that ``group`` can do. ``line(limit, select=...)`` is its query."""
+    return list(map(records.waiting_of, first_documents(service, line, width, group)))
+
+
+def first_documents(
+    service: Service, line: Callable[..., Query], width: int, group: Group, *, whole: bool = False
+) -> list[Document]:
+    """Their documents, ``whole`` or as much of them as choosing needs.
 
     The head of the line is looked at first. Only where all of it is others' work is that passed over, by an index.
     """
     if group.languages is None:
-        return list(map(records.waiting_of, service.store.find(line(width, select=records.WAITING))))
-    found = service.store.find(line(width, select=records.WAITING_FOR))
-    head = [waiting for waiting in map(records.waiting_of, found) if _takes(service, group, waiting)]
+        return service.store.find(line(width, select=None if whole else records.WAITING))
+    select = None if whole else records.WAITING_FOR
+    found = service.store.find(line(width, select=select))
+    head = [document for document in found if _takes(service, group, records.waiting_of(document))]
     if head or len(found) < width:
         return head
-    queries = records.in_languages(line(width, select=records.WAITING_FOR), sorted(group.languages))
+    queries = records.in_languages(line(width, select=select), sorted(group.languages))
     parts = [service.store.find(query) for query in queries]
     merged = heapq.merge(*parts, key=lambda document: (document.fields["turn_at"], document.document_id))
-    return [waiting for waiting in map(records.waiting_of, merged) if _takes(service, group, waiting)][:width]
+    return [document for document in merged if _takes(service, group, records.waiting_of(document))][:width]
 
 
 def _takes(service: Service, group: Group, waiting: Waiting) -> bool:

@@ -186,12 +186,13 @@ def rejudging_of(document: Document) -> Rejudging:
 
 WAITING = ("attempt_id", "created_at", "judgings")
 """The fields that ``waiting_of`` needs: looking at the line does not read anybody's source code."""
-WAITING_FOR = (*WAITING, "language", "question_id", "question_version", "turn_at")
+NEEDS = ("language", "question_id", "question_version")
+WAITING_FOR = (*WAITING, *NEEDS, "turn_at")
 """And those by which one is told that not every judge can do."""
 
 
 def waiting_of(document: Document) -> Waiting:
-    known = {name: value for name, value in document.fields.items() if name != "turn_at"}
+    known = {name: document.fields[name] for name in (*WAITING, *NEEDS) if name in document.fields}
     return Waiting(submission_id=document.document_id, **known)
 
 

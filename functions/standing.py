@@ -154,13 +154,15 @@ class Standing:
         self._newest = last[0].fields["changed_at"] if last else SINCE_EVER
         self._settled = self._newest - timedelta(seconds=SETTLE_SECONDS)
         self._readings = deque([(now, self._newest)])
-        self._places.clear()
         self._kept.clear()
         self._characters = 0
-        for kind in RunType:
-            found = self._store.find(records.line(kind, select=("turn_at",)))
-            self._lines[kind] = [(each.fields["turn_at"], each.document_id) for each in found]
-            self._places |= {key[1]: (kind, key) for key in self._lines[kind]}
+        waiting: tuple[Condition, ...] = (("status", "==", str(Status.QUEUED)),)
+        found = self._store.find(Query(records.SUBMISSIONS, waiting, select=("run_type", "turn_at")))
+        self._places = {
+            each.document_id: (RunType(each.fields["run_type"]), (each.fields["turn_at"], each.document_id))
+            for each in found
+        }
+        self._lines = {kind: sorted(key for of, key in self._places.values() if of is kind) for kind in RunType}
 
     def _follow(self, now: float) -> None:
         """What changed; each change is read for SETTLE_SECONDS after it was first seen, and then never again."""

@@ -17,13 +17,13 @@ from functions.domain.outcome import SHOWN_CHARACTERS, cut
 from functions.domain.scoring import Scored, counting
 from functions.domain.submission import RunType, Status, Submission
 from functions.errors import Refusal, not_found
-from functions.judges import any_up, offered, usable
+from functions.judges import any_up, offered
 from functions.keeping import keep
 from functions.outputs import link
 from functions.ports import Caller, Condition, Query, Unavailable
 from functions.questions import head
 from functions.service import Service
-from functions.slots import layout
+from functions.slots import usable_slots
 
 POLL_AFTER_SECONDS = 2
 SERVICE_TIME_SECONDS = 5.0
@@ -53,7 +53,7 @@ def submission(service: Service, caller: Caller, shown: Submission) -> models.Su
     if shown.status is Status.QUEUED:
         ahead = service.standing.ahead(shown.run_type, shown.turn_at, shown.submission_id)
         position = sum(ahead.values()) + 1
-        estimate = expected_wait(service, ahead, _slots(service))
+        estimate = expected_wait(service, ahead, usable_slots(service))
         if not any_up(service):
             message = JUDGE_AWAY
     done = shown.status is Status.COMPLETED
@@ -114,11 +114,6 @@ def _service_seconds(service: Service, kind: RunType) -> float:
         return sum(times) / len(times) if times else FIRST_GUESS_SECONDS
 
     return keep(service, f"service time {kind}", SERVICE_TIME_SECONDS, read)
-
-
-def _slots(service: Service) -> int:
-    up = usable(service)
-    return sum(slot.judge in up for slot in layout(service))
 
 
 def question(service: Service, caller: Caller, question_id: str) -> models.QuestionView:

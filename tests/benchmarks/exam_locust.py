@@ -1,7 +1,7 @@
 """The students of `make load`, for Locust in an environment of its own.
 
-`tests.benchmarks.load` starts it with a LOAD_PLAN. Each student reads a question and presses Run and Submit at the times of the plan, as a page does. What came of it is written
-to LOAD_RESULT once all are done.
+`tests.benchmarks.load` starts it with a LOAD_PLAN. Each student reads a question and presses Run and Submit at the
+times of the plan, as a page does. What came of it is written to LOAD_RESULT once all are done.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def test_a_visit_that_judges_three_one_after_another() -> None:
     mine, store = counted(world)
     assert visit(mine.service, InstantGate(mine), RunType.SUBMIT) is End.JUDGED
     assert store.committed == 4, "taking a slot, twice closing one and taking the next, giving the slot back"
-    assert costs(store) == (14, 12, 4)
+    assert costs(store) == (12, 9, 4)
 
 
 def test_a_visit_that_finds_its_line_empty(world: World) -> None:
@@ -45,4 +45,4 @@ def test_a_poll(world: World) -> None:
     submitted = world.submit()
     mine, store = counted(world)
     views.submission(mine.service, ALICE, submitted)
-    assert costs(store) == (6, 6, 0)
+    assert costs(store) == (5, 4, 0)
