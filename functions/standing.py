@@ -27,7 +27,7 @@ MEND_SECONDS = 10.0
 """How often keys that stand before the real head of a line are dropped, should a change have been missed after all."""
 RELOAD_SECONDS = 60.0
 """After so long without a question the lines are read anew, instead of all that happened in between."""
-KEPT_SECONDS = 10.0
+KEPT_SECONDS = 30.0
 """How often a waiting submission is read anew all the same, should a change have been missed."""
 KEPT_CHARACTERS = 32_000_000
 """Of the source code of those that are kept: past it the oldest go."""

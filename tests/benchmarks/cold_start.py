@@ -42,8 +42,8 @@ def measure() -> Measured:
         variables = {"FIRESTORE_EMULATOR_HOST": address}
         found: dict[str, list[tuple[float, float]]] = {name: [] for name in ("bare", *TARGETS)}
         for turn in range(TURNS + 1):
-            bare = first_answer("bare", parts.SERVED / "bare.py", variables, "GET", "/health")
-            turns = {"bare": bare} | {
+            nothing = first_answer("bare", parts.SERVED / "bare.py", variables, "GET", "/health")
+            turns = {"bare": nothing} | {
                 name: first_answer(name, bundle / "main.py", variables, method, path)
                 for name, (method, path, _) in TARGETS.items()
             }

@@ -1,4 +1,4 @@
-"""`run_code` as it is deployed, with what its Firestore client reads counted on the wire: GET /counted says how much."""
+"""`run_code` as it is deployed, what its Firestore client reads counted on the wire: GET /counted says how much."""
 
 from __future__ import annotations
 
