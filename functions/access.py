@@ -100,12 +100,8 @@ def require_submission(service: Service, caller: Caller, submission_id: str) -> 
 
 def submission_in_passing(service: Service, caller: Caller, submission_id: str) -> Submission:
     """The same for who only looks: one that waits may be a second old. Raises Refusal(404)."""
-
-    def read() -> Submission | None:
-        document = _find_submission(service, submission_id)
-        return None if document is None else records.submission_of(document)
-
-    return _shown_to(service, caller, service.standing.submission(submission_id, read))
+    found = service.standing.submission(submission_id, lambda: _find_submission(service, submission_id))
+    return _shown_to(service, caller, found)
 
 
 def _find_submission(service: Service, submission_id: str) -> Document | None:

@@ -36,7 +36,7 @@ def first_answer(target: str, source: Path, variables: dict[str, str], method: s
 
 
 def measure() -> Measured:
-    with tempfile.TemporaryDirectory() as folder, parts.firestore() as address:
+    with tempfile.TemporaryDirectory() as folder, parts.firestore_at() as address:
         bundle = Path(folder)
         copy_bundle(ROOT, bundle)
         variables = {"FIRESTORE_EMULATOR_HOST": address}

@@ -6,13 +6,20 @@ import os
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc
+from google.cloud import firestore
+from google.cloud.firestore_v1.services.firestore import FirestoreClient
+from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
+
 from infra.local import firestore_emulator, processes
 from tests.conftest import ROOT
+from tests.contract.test_costs import Counting
 
 PROJECT = "run-code-benchmark"
 SECRET = "a secret of this benchmark and of nothing else"
@@ -46,8 +53,15 @@ def on_core(number: int) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+def count_calls(documents: firestore.Client, counts: Counter[str]) -> None:
+    """Have what this client of an emulator reads and writes counted on the wire, as Google bills it."""
+    inner = documents._emulator_channel(FirestoreGrpcTransport)  # type: ignore[no-untyped-call]
+    channel = grpc.intercept_channel(inner, Counting(counts))
+    documents._firestore_api_internal = FirestoreClient(transport=FirestoreGrpcTransport(channel=channel))
+
+
 @contextmanager
-def firestore() -> Iterator[str]:
+def firestore_at() -> Iterator[str]:
     """The address of an emulator of one's own. Raises firestore_emulator.NotFound."""
     jar = firestore_emulator.find(os.environ)
     with tempfile.TemporaryDirectory() as folder:
@@ -73,11 +87,11 @@ class Served:
         stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in self.pids]
         return sum(int(user) + int(system) for user, system in (each[11:13] for each in stats)) / CLOCK_TICKS
 
-    def resident_mb(self) -> float:
-        """Of the worker."""
-        lines = Path(f"/proc/{self.pids[1]}/status").read_text().splitlines()
-        [resident] = [line.split()[1] for line in lines if line.startswith("VmRSS:")]
-        return int(resident) / 1024
+
+def resident_mb(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    [resident] = [line.split()[1] for line in lines if line.startswith("VmRSS:")]
+    return int(resident) / 1024
 
 
 @contextmanager

@@ -244,7 +244,7 @@ def measure() -> Measured:
     def students(number: int) -> list[Student]:
         return [Student(n, tokens.signed(config, parts.SECRET, f"student-{n}")) for n in range(number)]
 
-    with parts.on_core(0), parts.firestore() as address:
+    with parts.on_core(0), parts.firestore_at() as address:
         variables = {"FIRESTORE_EMULATOR_HOST": address, "PYTHONPATH": str(ROOT)}
         firestore_emulator.clear(address, parts.PROJECT)
         documents = firestore_client(address, parts.PROJECT)

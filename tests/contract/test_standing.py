@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -13,8 +15,16 @@ from functions.claims import claim, close, look
 from functions.domain.submission import RunType, Status, Submission
 from functions.errors import Refusal
 from functions.intake import cancel
-from functions.ports import Caller, Create, DocumentStore, ServerTime, Update
-from functions.standing import FRESH_SECONDS, KEPT_SECONDS, MEND_SECONDS, RELOAD_SECONDS, SETTLE_SECONDS, Standing
+from functions.ports import Caller, Create, Document, DocumentStore, Query, ServerTime, Update
+from functions.standing import (
+    FRESH_SECONDS,
+    KEPT_SECONDS,
+    MEND_SECONDS,
+    RELOAD_SECONDS,
+    SETTLE_SECONDS,
+    SOON_SECONDS,
+    Standing,
+)
 from infra import firestore
 from tests.contract.test_line import UNLIMITED, Counting
 from tests.fakes import NOON, World, make_world
@@ -104,6 +114,8 @@ def test_an_abandoned_submission_stands_where_it_will_be_taken(line: World) -> N
 def test_a_change_that_was_missed_is_mended_at_the_head_and_forgotten_by_reading_anew(line: World) -> None:
     waiting = students(line, RunType.SUBMIT, 3)
     assert place(line, waiting[2]) == 3
+    line.clock.seconds += SETTLE_SECONDS
+    assert place(line, waiting[2]) == 3
     # taken without a stamp: as if the reading had not seen it
     line.store.commit(Update(records.submission_path(waiting[0].submission_id), {"status": "processing"}))
     line.clock.seconds += FRESH_SECONDS
@@ -189,8 +201,8 @@ def test_a_reading_that_the_line_overtook_is_not_kept(watched: Watched) -> None:
     """What it read may be older than the change that the line has already seen, and does not look at again."""
     line, mine = watched.world.service.standing, watched.waiting[1]
 
-    def slowly() -> Submission:
-        found = watched.world.read(mine)
+    def slowly() -> Document | None:
+        [found] = watched.world.store.get(records.submission_path(mine.submission_id))
         watched.write(status="processing", changed_at=ServerTime.NOW)
         watched.world.clock.seconds += FRESH_SECONDS
         line.length(RunType.SUBMIT)
@@ -199,6 +211,30 @@ def test_a_reading_that_the_line_overtook_is_not_kept(watched: Watched) -> None:
     assert line.submission(mine.submission_id, slowly).status is Status.QUEUED  # type: ignore[union-attr]
     watched.world.clock.seconds += 2 * SETTLE_SECONDS
     assert watched.seen().status is Status.PROCESSING
+
+
+def test_while_one_reads_the_line_the_others_go_on_with_what_is_fresh(
+    line: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    students(line, RunType.SUBMIT, 3)
+    following, find = line.service.standing, line.store.find
+    assert following.length(RunType.SUBMIT) == 3
+    began, may_end = threading.Event(), threading.Event()
+
+    def slowly(query: Query) -> list[Document]:
+        began.set()
+        may_end.wait()
+        return find(query)
+
+    monkeypatch.setattr(line.store, "find", slowly)
+    students(line, RunType.SUBMIT, 1, "late")
+    line.clock.seconds += SOON_SECONDS
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(following.length, RunType.SUBMIT)
+        began.wait()
+        assert following.length(RunType.SUBMIT) == 3
+        may_end.set()
+        assert reading.result() == 4
 
 
 def test_of_much_source_code_the_oldest_is_read_again(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections import Counter
 
 import flask
-import grpc
-from google.cloud.firestore_v1.services.firestore import FirestoreClient
-from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
 from werkzeug.wrappers import Response
 
 import main
 from infra import bootstrap, firestore
-from tests.contract.test_costs import Counting, _channel_of
+from tests.benchmarks.parts import count_calls
 
 firestore.CALL_SECONDS = 600.0  # a busy machine's emulator may take its time over a line of 10,000
 counts = Counter[str]()
-documents = bootstrap.service().store._client  # type: ignore[attr-defined]
-channel = grpc.intercept_channel(_channel_of(documents), Counting(counts))
-documents._firestore_api_internal = FirestoreClient(transport=FirestoreGrpcTransport(channel=channel))
+count_calls(bootstrap.service().store._client, counts)  # type: ignore[attr-defined]
 
 
 def run_code(request: flask.Request) -> Response:
