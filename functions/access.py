@@ -93,13 +93,28 @@ def supervises(service: Service, caller: Caller, exam_id: str) -> bool:
 
 def require_submission(service: Service, caller: Caller, submission_id: str) -> tuple[Submission, object]:
     """A submission that the caller may see, and its version. Raises Refusal(404), for somebody else's too."""
-    document = None if COPY_OF in submission_id else service.store.get(records.submission_path(submission_id))[0]
-    if document is None:
+    document = _find_submission(service, submission_id)
+    submission = None if document is None else records.submission_of(document)
+    return _shown_to(service, caller, submission), None if document is None else document.version
+
+
+def submission_in_passing(service: Service, caller: Caller, submission_id: str) -> Submission:
+    """The same for who only looks: one that waits may be a second old. Raises Refusal(404)."""
+    found = service.standing.submission(submission_id, lambda: _find_submission(service, submission_id))
+    return _shown_to(service, caller, found)
+
+
+def _find_submission(service: Service, submission_id: str) -> Document | None:
+    """No copy of a rejudging's."""
+    return None if COPY_OF in submission_id else service.store.get(records.submission_path(submission_id))[0]
+
+
+def _shown_to(service: Service, caller: Caller, submission: Submission | None) -> Submission:
+    if submission is None:
         raise not_found("submission")
-    submission = records.submission_of(document)
     if submission.student != caller.subject and not supervises(service, caller, submission.exam_id):
         raise not_found("submission")
-    return submission, document.version
+    return submission
 
 
 def require_supervised(service: Service, caller: Caller, submission_id: str) -> tuple[Submission, object]:

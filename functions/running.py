@@ -83,17 +83,20 @@ def run(
     step = programs[0].step
     window = Window(len(programs), service.rules.batch_size, deadline)
     told_at = service.clock.monotonic()
+    call_seconds = 0.0
     while not window.complete:
         if service.draining.over:
             raise Stopped
         if to_send := window.to_send():
             _send(service, lease, window, programs, to_send)
-        service.clock.sleep(window.pause(service.clock.monotonic()))
-        _poll(service, lease, window, step)
-        look(window)
-        if tell and service.clock.monotonic() - told_at >= PROGRESS_SECONDS and not window.complete:
+        if tell and service.clock.monotonic() - told_at >= PROGRESS_SECONDS:  # what has a place went there first
             lease.keep(finished_tests=len(window.done))
             told_at = service.clock.monotonic()
+        service.clock.sleep(window.pause(service.clock.monotonic(), call_seconds))
+        asked_at = service.clock.monotonic()
+        _poll(service, lease, window, step)
+        call_seconds = service.clock.monotonic() - asked_at
+        look(window)
     return window.done
 
 

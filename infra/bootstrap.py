@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cache, partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from functions.domain.submission import RunType
@@ -57,6 +58,14 @@ def check(target: str) -> None:
             raise settings.SettingsError("set one of AUTH_JWKS_URL and AUTH_JWT_SECRET")
     except settings.SettingsError as error:
         sys.exit(f"run-code cannot start:\n{error}")
+
+
+def load(target: str) -> None:
+    """Import what ``target`` needs for its first request, and nothing that only others need."""
+    if configuration().sqlite_path is None:
+        import_module("infra.firestore")
+    if target in TARGETS:
+        import_module("functions.api" if target == "run_code" else "functions.machine")
 
 
 def document_store(config: Settings) -> DocumentStore:

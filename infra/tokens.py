@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import jwt
@@ -26,6 +29,8 @@ KEPT_SECONDS = 3600.0
 PAUSE_SECONDS = 30.0
 FIRST_PAUSE_SECONDS = 1.0
 MOST_SUBJECT_CHARACTERS = 256
+MOST_VERIFIED = 4096
+"""Tokens of which is remembered that they were verified: most requests are polls."""
 REFUSED_ROLES = ("anon", "service_role")
 """Supabase's keys for programs: neither is a person."""
 
@@ -95,6 +100,15 @@ class _Keys:
         return self._published.key_for(jwt.get_unverified_header(token).get("kid"))
 
 
+@dataclass(frozen=True)
+class _Verified:
+    """``expires_at`` in Unix time."""
+
+    caller: Caller
+    key: object
+    expires_at: int
+
+
 class JWTVerifier:
     """Tokens of students and staff, by JWKS or shared secret. ``issuer`` and ``audience`` are checked where set."""
 
@@ -111,9 +125,35 @@ class JWTVerifier:
         self._issuer = issuer
         self._audience = audience
         self._role_claim = role_claim
+        self._lock = threading.Lock()
+        self._verified: dict[bytes, _Verified] = {}
+        """By the token's hash."""
 
     def verify(self, token: str) -> Caller:
+        """What was verified is believed until it expires, while its key is still the one to verify it with."""
+        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+        key, known = self._key_for(token), self._verified.get(digest)
+        if known is not None and known.key is key and datetime.now(UTC).timestamp() < known.expires_at:
+            return known.caller
         claims = _claims(self._keys, token, self._issuer, self._audience)
+        caller = self._caller(claims)
+        if key is not None:
+            with self._lock:
+                self._verified[digest] = _Verified(caller, key, int(claims["exp"]))
+                while len(self._verified) > MOST_VERIFIED:
+                    del self._verified[next(iter(self._verified))]
+        return caller
+
+    def _key_for(self, token: str) -> object | None:
+        """None where there is none: verifying says why. Raises Unavailable."""
+        try:
+            key: object | None = self._keys.key_for(token)
+        except (jwt.PyJWTError, ValueError):
+            return None
+        return key
+
+    def _caller(self, claims: Mapping[str, Any]) -> Caller:
+        """Raises InvalidToken."""
         subject = claims.get("sub")
         if not isinstance(subject, str) or not 0 < len(subject) <= MOST_SUBJECT_CHARACTERS or not _is_text(subject):
             raise InvalidToken("The token names nobody.")

@@ -10,24 +10,24 @@ import math
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from statistics import median_low
 
 from functions.domain.verdict import Ending, Execution
 
 MAX_SENDS = 3
 """How often one test is sent in one judging: a stuck test or an internal error is tried again, up to this."""
 
-SHORTEST_POLL_SECONDS = 0.05
+SHORTEST_POLL_SECONDS = 0.02
 LONGEST_POLL_SECONDS = 0.5
-POLL_SHARE = 1 / 4
-"""The pause between two polls as a share of the time waited so far: a long test costs few calls, and what is finished
-is seen after an eighth more of its time on average."""
-TOGETHER_SHARE = 1 / 4
-"""Tests that are due within so much of a test's time are asked for, and replaced, in one call each."""
-RECENT = 3
-"""The next test is expected to take as long as the middle one of so many before it."""
-IMPATIENCE = 0.8
-"""What was done when it was first asked for may have been done long before: the next one is asked for earlier."""
+CALL_SHARE = 3.0
+"""Between two polls there is at least so many times what a poll takes: a judge that is busy, or far, is asked less."""
+UNKNOWN_SHARE = 1 / 16
+"""The pause between two polls as a share of the time waited so far, while no test's running time is known yet."""
+DUE_SHARE = 1 / 48
+"""And once a test is due: its place stands empty for half of that on average."""
+RECENT = 5
+"""A test is due at the earliest when the shortest of so many before it would be done."""
+EARLY = 0.9
+"""What was seen was done before it was seen, and the next one may be shorter: so much earlier."""
 
 
 class TestCannotBeJudged(Exception):
@@ -44,7 +44,6 @@ class _AtJudge:
     sent_at: float
     first: Execution | None
     beside_others: bool = False
-    asked_before: bool = False
 
 
 @dataclass
@@ -66,7 +65,7 @@ class Window:
     """Time-outs to be measured again, each alone."""
     _slow_for_sure: bool = False
     _overhead: float = math.inf
-    """The time between sending a test and seeing it done, beside its own running time."""
+    """The least time between sending a test and seeing it done, beside its own running time."""
     _recent: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
     """The running times of the tests that were last seen done."""
 
@@ -110,7 +109,6 @@ class Window:
         """What the judge says of ``token``: None while it is not done."""
         test = self._at_judge[token]
         if execution is None and now - test.sent_at < self.deadline_seconds:
-            test.asked_before = True
             return
         del self._at_judge[token]
         if execution is None or execution.ending is Ending.INTERNAL_ERROR:
@@ -142,24 +140,21 @@ class Window:
         self._doubted.clear()
         self._at_judge.clear()
 
-    def pause(self, now: float) -> float:
-        """Seconds until the judge is asked again.
+    def pause(self, now: float, call_seconds: float = 0.0) -> float:
+        """Seconds until the judge is asked again; the last poll took ``call_seconds``.
 
-        Once the first test is done the others are asked for when they are due; before, and for those that are late,
-        after a share of the time waited so far.
+        Once the first test is done nothing is asked before the next one can be; then, while it runs, often: a place
+        that is free and not seen is the judge's time lost.
         """
-        expected = self._overhead + (median_low(self._recent) if self._recent else 0.0)
-        left = [_left(now - test.sent_at, expected) for test in self._at_judge.values()]
-        first = min(left, default=0.0)
-        if math.isfinite(expected):
-            first = max(each for each in left if each <= first + TOGETHER_SHARE * expected) if left else first
-        return min(LONGEST_POLL_SECONDS, max(SHORTEST_POLL_SECONDS, first))
+        due = self._overhead + EARLY * min(self._recent, default=0.0)
+        first = min((_left(now - test.sent_at, due) for test in self._at_judge.values()), default=0.0)
+        shortest = max(SHORTEST_POLL_SECONDS, CALL_SHARE * call_seconds)
+        return min(LONGEST_POLL_SECONDS, max(shortest, first))
 
     def _learn(self, test: _AtJudge, execution: Execution, now: float) -> None:
         seconds = execution.wall_seconds or 0.0
         self._recent.append(seconds)
-        seen = max(0.0, now - test.sent_at - seconds)
-        self._overhead = seen if test.asked_before else min(seen, IMPATIENCE * self._overhead)
+        self._overhead = min(self._overhead, max(0.0, now - test.sent_at - seconds))
 
     def _send_again(self, test: _AtJudge) -> None:
         if self._sends[test.index] >= MAX_SENDS:
@@ -170,6 +165,8 @@ class Window:
             self._waiting.insert(0, test.index)
 
 
-def _left(waited: float, expected: float) -> float:
+def _left(waited: float, due: float) -> float:
     """Seconds until a test is worth being asked for that was sent ``waited`` ago."""
-    return expected - waited if waited < expected < math.inf else waited * POLL_SHARE
+    if due == math.inf:
+        return waited * UNKNOWN_SHARE
+    return max(due - waited, waited * DUE_SHARE)

@@ -1,7 +1,8 @@
 """`python -m infra.local.scripted_judge`: Judge0's interface with given service times, sleeping instead of computing.
 
 For tests and benchmarks: two cores can play a judge of any size. Every program prints its input; one whose source
-says `takes 1.25 s` anywhere takes so long, any other --seconds. With --bears 4 it has the cores for four at once: more
+says `takes 1.25 s` anywhere takes so long, any other --seconds. Where it says `takes 0.3 0.5 1.25 s` the input is a
+number, and picks one of them, counted from 0. With --bears 4 it has the cores for four at once: more
 share them, and each of those costs a tenth besides. Exit code: 1 the port is taken.
 """
 
@@ -26,7 +27,7 @@ LANGUAGES = [
     Language(71, "Python (3.8.1)", "script.py", compile_cmd=None, run_cmd="/usr/local/python-3.8.1/bin/python3"),
 ]
 STEP_SECONDS = 0.05
-TAKES = re.compile(rb"\btakes (\d+(?:\.\d+)?) s\b")
+TAKES = re.compile(rb"\btakes ((?:\d+(?:\.\d+)? )+)s\b")
 
 
 class Cores:
@@ -67,7 +68,8 @@ class Cores:
 def play(submission: Submission, seconds: float, cores: Cores, stopping: Event) -> Result:
     """What judging this one would have given, after the time that its source names, else ``seconds``."""
     said = TAKES.search(submission.source_code or b"")
-    needed = float(said[1]) if said is not None else seconds
+    times = said[1].split() if said is not None else [seconds]
+    needed = float(times[0] if len(times) == 1 else times[int(submission.stdin or b"0")])
     taken = cores.spend(needed, stopping)
     return Result(Status.ACCEPTED, stdout=submission.stdin, exit_code=0, time=needed, wall_time=taken, memory=1024)
 

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
 
-from functions import records
+from functions import records, standing
+from functions.access import submission_in_passing
 from functions.claims import claim, close, look
 from functions.domain.submission import RunType, Status, Submission
+from functions.errors import Refusal
 from functions.intake import cancel
-from functions.ports import Create, DocumentStore, ServerTime, Update
-from functions.standing import FRESH_SECONDS, MEND_SECONDS, RELOAD_SECONDS, SETTLE_SECONDS, Standing
+from functions.ports import Caller, Create, Document, DocumentStore, Query, ServerTime, Update
+from functions.standing import (
+    FRESH_SECONDS,
+    KEPT_SECONDS,
+    MEND_SECONDS,
+    RELOAD_SECONDS,
+    SETTLE_SECONDS,
+    SOON_SECONDS,
+    Standing,
+)
 from infra import firestore
 from tests.contract.test_line import UNLIMITED, Counting
 from tests.fakes import NOON, World, make_world
@@ -102,6 +114,8 @@ def test_an_abandoned_submission_stands_where_it_will_be_taken(line: World) -> N
 def test_a_change_that_was_missed_is_mended_at_the_head_and_forgotten_by_reading_anew(line: World) -> None:
     waiting = students(line, RunType.SUBMIT, 3)
     assert place(line, waiting[2]) == 3
+    line.clock.seconds += SETTLE_SECONDS
+    assert place(line, waiting[2]) == 3
     # taken without a stamp: as if the reading had not seen it
     line.store.commit(Update(records.submission_path(waiting[0].submission_id), {"status": "processing"}))
     line.clock.seconds += FRESH_SECONDS
@@ -111,6 +125,126 @@ def test_a_change_that_was_missed_is_mended_at_the_head_and_forgotten_by_reading
     line.store.commit(Update(records.submission_path(waiting[2].submission_id), {"status": "processing"}))
     line.clock.seconds += RELOAD_SECONDS
     assert line.service.standing.length(RunType.SUBMIT) == 1
+
+
+@dataclass
+class Watched:
+    """A line of three, and what one who polls the second of it sees and has read."""
+
+    world: World
+    counting: Counting
+    waiting: list[Submission]
+
+    def seen(self, caller: Caller | None = None) -> Submission:
+        mine = self.waiting[1]
+        return submission_in_passing(self.world.service, caller or Caller(mine.student), mine.submission_id)
+
+    def documents_read(self) -> int:
+        """By two polls within what is fresh, so that the line is not read anew in between."""
+        self.seen()
+        before = self.counting.read
+        self.seen()
+        return self.counting.read - before
+
+    def write(self, **fields: object) -> None:
+        self.world.store.commit(Update(records.submission_path(self.waiting[1].submission_id), fields))
+
+
+@pytest.fixture
+def watched(store: DocumentStore) -> Watched:
+    counting = Counting(store)
+    world = make_world(counting, max_concurrent_submissions=1, **UNLIMITED)
+    waiting = students(world, RunType.SUBMIT, 3)
+    world.service.standing.length(RunType.SUBMIT)
+    world.clock.seconds += SETTLE_SECONDS
+    return Watched(world, counting, waiting)
+
+
+def test_a_poll_of_what_waits_does_not_read_it_again(watched: Watched) -> None:
+    assert watched.seen() == watched.world.read(watched.waiting[1])
+    assert watched.documents_read() == 0
+
+
+def test_what_is_taken_is_seen_taken_within_a_second(watched: Watched) -> None:
+    assert watched.seen().status is Status.QUEUED
+    for _ in range(2):
+        judge_first(watched.world, RunType.SUBMIT)
+    watched.world.clock.seconds += FRESH_SECONDS
+    assert watched.seen().status is Status.COMPLETED
+    assert watched.documents_read() == 1
+
+
+def test_what_comes_back_into_the_line_is_seen_as_it_is_then(watched: Watched) -> None:
+    assert watched.seen().judgings == 0
+    watched.write(judgings=1, changed_at=ServerTime.NOW)
+    watched.world.clock.seconds += FRESH_SECONDS
+    assert watched.seen().judgings == 1
+
+
+def test_a_change_that_was_missed_is_seen_after_some_seconds(watched: Watched) -> None:
+    watched.seen()
+    watched.write(status="cancelled")  # without a stamp: as if the reading had not seen it
+    watched.world.clock.seconds += FRESH_SECONDS
+    assert watched.seen().status is Status.QUEUED
+    watched.world.clock.seconds += KEPT_SECONDS
+    assert watched.seen().status is Status.CANCELLED
+
+
+def test_what_is_kept_is_shown_to_its_student_only(watched: Watched) -> None:
+    watched.seen()
+    with pytest.raises(Refusal) as refused:
+        watched.seen(Caller(watched.waiting[0].student))
+    assert refused.value.status == 404
+
+
+def test_a_reading_that_the_line_overtook_is_not_kept(watched: Watched) -> None:
+    """What it read may be older than the change that the line has already seen, and does not look at again."""
+    line, mine = watched.world.service.standing, watched.waiting[1]
+
+    def slowly() -> Document | None:
+        [found] = watched.world.store.get(records.submission_path(mine.submission_id))
+        watched.write(status="processing", changed_at=ServerTime.NOW)
+        watched.world.clock.seconds += FRESH_SECONDS
+        line.length(RunType.SUBMIT)
+        return found
+
+    assert line.submission(mine.submission_id, slowly).status is Status.QUEUED  # type: ignore[union-attr]
+    watched.world.clock.seconds += 2 * SETTLE_SECONDS
+    assert watched.seen().status is Status.PROCESSING
+
+
+def test_while_one_reads_the_line_the_others_go_on_with_what_is_fresh(
+    line: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    students(line, RunType.SUBMIT, 3)
+    following, find = line.service.standing, line.store.find
+    assert following.length(RunType.SUBMIT) == 3
+    began, may_end = threading.Event(), threading.Event()
+
+    def slowly(query: Query) -> list[Document]:
+        began.set()
+        may_end.wait()
+        return find(query)
+
+    monkeypatch.setattr(line.store, "find", slowly)
+    students(line, RunType.SUBMIT, 1, "late")
+    line.clock.seconds += SOON_SECONDS
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(following.length, RunType.SUBMIT)
+        began.wait()
+        assert following.length(RunType.SUBMIT) == 3
+        may_end.set()
+        assert reading.result() == 4
+
+
+def test_of_much_source_code_the_oldest_is_read_again(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standing, "KEPT_CHARACTERS", 2 * len(watched.waiting[0].code))
+    assert watched.documents_read() == 0
+    for other in (watched.waiting[0], watched.waiting[2]):
+        submission_in_passing(watched.world.service, Caller(other.student), other.submission_id)
+    before = watched.counting.read
+    watched.seen()
+    assert watched.counting.read == before + 1
 
 
 def test_a_poll_reads_as_much_at_ten_thousand_waiting_as_at_ten(
@@ -134,15 +268,15 @@ def test_a_poll_reads_as_much_at_ten_thousand_waiting_as_at_ten(
 
     def cost_of_a_minutes_polls(taken: str, last: int) -> tuple[int, int]:
         """(calls, documents) while one of the line is taken."""
-        standing = Standing(counting, world.clock)
-        before = standing.ahead(RunType.RUN, NOON + timedelta(seconds=last), f"w{last:05d}")[RunType.RUN]
+        following = Standing(counting, world.clock)
+        before = following.ahead(RunType.RUN, NOON + timedelta(seconds=last), f"w{last:05d}")[RunType.RUN]
         world.clock.seconds += 2 * SETTLE_SECONDS
-        standing.length(RunType.RUN)
+        following.length(RunType.RUN)
         store.commit(Update(f"submissions/{taken}", {"status": "processing", "changed_at": ServerTime.NOW}))
         counting.calls = counting.read = 0
         for _ in range(480):
             world.clock.seconds += 0.125
-            after = standing.ahead(RunType.RUN, NOON + timedelta(seconds=last), f"w{last:05d}")[RunType.RUN]
+            after = following.ahead(RunType.RUN, NOON + timedelta(seconds=last), f"w{last:05d}")[RunType.RUN]
         assert (before, after) == (last + 1, last)
         return counting.calls, counting.read
 

@@ -203,6 +203,32 @@ def test_a_key_that_was_rotated_is_known_and_the_old_one_forgotten(
         by_keys.verify(old)
 
 
+def test_a_token_is_verified_once_until_it_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = int(time.time())
+    by_secret, good, expired = verifier(), hs256(exp=now + 600), hs256(exp=now - 1)  # within the leeway
+    assert {by_secret.verify(token).subject for token in (good, expired)} == {"alice"}
+
+    def refuse(*_: object) -> None:
+        raise InvalidToken("verified again")
+
+    monkeypatch.setattr("infra.tokens._claims", refuse)
+    assert by_secret.verify(good).subject == "alice"
+    for other in (expired, f"{good}A", good[:-1], hs256(exp=now + 600, sub="bob")):
+        with pytest.raises(InvalidToken, match="verified again"):
+            by_secret.verify(other)
+
+
+def test_so_many_tokens_are_remembered_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.tokens.MOST_VERIFIED", 2)
+    by_secret = verifier()
+    first, *others = [hs256(sub=name) for name in ("alice", "bob", "carol")]
+    for token in (first, *others):
+        by_secret.verify(token)
+    monkeypatch.setattr("infra.tokens._claims", lambda *_: {"sub": "verified again", "exp": 0})
+    assert [by_secret.verify(token).subject for token in others] == ["bob", "carol"]
+    assert by_secret.verify(first).subject == "verified again"
+
+
 def test_tokens_of_unknown_keys_do_not_make_us_ask_each_time(published: Published) -> None:
     by_keys = verifier(jwks_url=published.url, secret=None)
     good = jwt.encode(claims(), RSA_KEY, algorithm="RS256", headers={"kid": "rsa"})
