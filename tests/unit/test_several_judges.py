@@ -13,7 +13,7 @@ from functions.claims import claim, close, look
 from functions.domain.breaker import State
 from functions.domain.line import ONLY_JUDGE, Slot
 from functions.domain.question import Validator
-from functions.domain.sharing import handed_over, planned
+from functions.domain.sharing import planned
 from functions.domain.submission import RunType, Status
 from functions.domain.verdict import Ending, Execution, Verdict
 from functions.errors import Refusal
@@ -144,7 +144,6 @@ def test_a_slot_in_hand_of_a_judge_that_is_gone_is_nobody_elses() -> None:
     died = slot(2, "a", owner="y")
     found = planned({1: held, 2: died}, {"b": 1}, NOON)
     assert [(each.judge, each.retired) for each in found] == [("a", True), ("a", True), ("b", False)]
-    assert handed_over({1: held}, {"a": 1}, {"b": 1}) == {1: held}
 
 
 def test_an_operator_changes_one_judges_slots_and_leaves_the_others(two: World) -> None:
