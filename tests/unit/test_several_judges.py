@@ -19,6 +19,7 @@ from functions.domain.sharing import planned
 from functions.domain.submission import RunType, Status
 from functions.domain.verdict import Ending, Execution, Verdict
 from functions.errors import Refusal
+from functions.judges import told
 from functions.leases import Lease
 from functions.ports import Caller, Host, Program, Query, Unavailable
 from functions.questions import put_question
@@ -484,8 +485,9 @@ def test_what_a_judge_has_is_asked_anew(two: World) -> None:
     met(two)
     two.judge_named("b").names = ("cpp", "java", "python")
     two.clock.seconds += 60
+    assert visit_line(two) is End.LINE_EMPTY
+    assert told(two.service)["b"] == {"cpp", "java", "python"}
     sent = send(two, *["java"] * 4)
-    met(two)
     assert visit_line(two) is End.JUDGED
     found = two.store.get(*map(records.submission_path, sent))
     assert [each.fields["verdict"] for each in found if each] == [Verdict.ACCEPTED] * 4
