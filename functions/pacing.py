@@ -56,6 +56,8 @@ def _decide(service: Service, judge: str, bounds: Bounds) -> None:
         return  # somebody has just decided: what was seen is of before
     slots = [slot for slot in read_slots(service)[0] if not slot.retired]
     own = [slot for slot in slots if slot.judge == judge]
+    if not own:
+        return  # an operator lets it finish what it has, or it has left: nothing gives it slots but who took them
     before = Pace(len(own), None if document is None else document.fields["least_delay"])
     full = sum(slot.is_held(now) for slot in own) >= len(own) - 1
     after = decided(before, seen, turned_away, full, bounds)

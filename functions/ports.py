@@ -227,10 +227,14 @@ class Judge(Protocol):
 
 @dataclass(frozen=True)
 class Host:
-    """A judge of this deployment. ``slots``: how many submissions it bears at once, where it has an own number."""
+    """A judge of this deployment. ``slots``: how many submissions it bears at once, where it has an own number.
+
+    ``named_at``: the monotonic second of the last look-up that named it; None where the setting itself does.
+    """
 
     judge: Judge
     slots: int | None = None
+    named_at: float | None = None
 
 
 class ObjectStore(Protocol):

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from functions.data_cache import DataCache
@@ -122,6 +122,11 @@ class Service:
     """Whether judges come and go while this process runs."""
     languages: dict[str, frozenset[str]] = field(default_factory=dict)
     """What each judge had when this process last asked it, also where it is away now."""
+
+    @cached_property
+    def begun(self) -> datetime:
+        """When this process first looked whose the slots are: its settings are no younger."""
+        return self.clock.now()
 
     @cached_property
     def standing(self) -> Standing:

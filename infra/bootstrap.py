@@ -311,18 +311,12 @@ def _machine_verifier(config: Settings, audience: str | None, email: str | None)
 
 @cache
 def gate() -> Gate:
-    """Where this process's visits wait. Building it makes the slots.
-
-    Where judges come and go a new process does not know yet which there are: it takes nobody's slots away.
-    """
+    """Where this process's visits wait. Building it makes the slots."""
     from functions.gate import Gate
-    from functions.slots import follow_judges, free_slots, seed_slots
+    from functions.slots import free_slots, seed_slots
 
     built = service()
-    if built.judges_change:
-        follow_judges(built)
-    else:
-        seed_slots(built)
+    seed_slots(built)
     return Gate(built.clock, lambda: len(free_slots(built)[0]), built.rng)
 
 
