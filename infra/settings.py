@@ -162,6 +162,14 @@ def _concurrency(value: object) -> int | Bounds:
     return int(str(value))
 
 
+def _scale(value: object) -> Bounds:
+    """The fewest and the most judges."""
+    match = re.fullmatch(r"(?P<least>\d{1,3}):(?P<most>\d{1,3})", str(value))
+    if match is None or not 1 <= int(match["least"]) <= int(match["most"]):
+        raise ValueError("write the fewest and the most judges, as 1:5")
+    return Bounds(int(match["least"]), int(match["most"]))
+
+
 LanguageName = Annotated[str, Field(min_length=1)]
 IdByLanguage = Annotated[Mapping[LanguageName, PositiveInt], BeforeValidator(_mapped)]
 MultiplierByLanguage = Annotated[
@@ -209,6 +217,7 @@ class Settings(BaseModel):
     tasks_location: str | None = None
     judge0_url: Annotated[str, AfterValidator(_judge_url)] | None = None
     judge0_discovery: Annotated[str, AfterValidator(_discovery)] | None = None
+    judges_scale: Annotated[Bounds, PlainValidator(_scale)] | None = None
     judge0_api_key: Annotated[str | None, Field(repr=False)] = None
     judge0_api_host: str | None = None
     judge0_auth_token: Annotated[str | None, Field(repr=False)] = None
