@@ -22,12 +22,14 @@ import yaml
 
 import main
 from functions import models, records
-from functions.domain import scaling
 from functions.domain.breaker import State
+from functions.domain.concurrency import Bounds
 from functions.domain.submission import RunType
 from functions.rejudging import CHOICES
 from functions.staff_models import SubmissionsQuery
-from infra import bootstrap, settings
+from infra import bootstrap, cloud_monitoring, settings
+from infra.admin import simulation
+from infra.admin.__main__ import cli
 from infra.local import log_metrics
 from infra.settings import Settings
 from tests.bundle import bundle_files
@@ -453,26 +455,41 @@ def test_the_machine_is_reached_by_the_functions_alone(with_machine: Plan) -> No
 # Several machines
 
 
-def test_the_autoscaler_wants_judges_as_the_forecast_does(with_several: Plan) -> None:
-    """As far as the platform can: what is in the queues, cleared before anybody has waited for too long."""
+def test_the_autoscaler_makes_as_many_machines_as_the_sweep_says(with_several: Plan) -> None:
+    """The decision is the code's, by which `capacity --autoscale` goes as well: here is no other rule."""
     [autoscaler] = with_several.of("google_compute_autoscaler").values()
     [policy] = autoscaler["autoscaling_policy"]
     [metric] = policy["metric"]
-    assert metric["name"] == "cloudtasks.googleapis.com/queue/depth"
-    assert " OR " not in metric["filter"]
-    slots, seconds_each = 15, 6.0  # a large one, and the default
-    assert metric["single_instance_assignment"] == slots * scaling.LONG_WAIT / seconds_each
+    assert (metric["name"], metric["single_instance_assignment"]) == (cloud_monitoring.METRIC, 1)
+    assert metric["filter"] == 'resource.type = "global"'
+    assert metric.get("target") is None
+    assert [policy[each] for each in ("cpu_utilization", "load_balancing_utilization")] == [[], []]
+    [descriptor] = with_several.of("google_monitoring_metric_descriptor").values()
+    assert descriptor == descriptor | {"type": cloud_monitoring.METRIC, "metric_kind": "GAUGE", "value_type": "INT64"}
+    assert config_of(with_several, "sweep").judges_scale == Bounds(policy["min_replicas"], policy["max_replicas"])
     assert (policy["min_replicas"], policy["max_replicas"]) == (1, 10)
     [scale_in] = policy["scale_in_control"]
     assert scale_in["max_scaled_in_replicas"][0]["fixed"] == 1
-    assert scale_in["time_window_sec"] >= policy["cooldown_period"]
+
+
+def test_the_forecast_takes_the_platforms_times(with_several: Plan) -> None:
+    [autoscaler] = with_several.of("google_compute_autoscaler").values()
+    [policy] = autoscaler["autoscaling_policy"]
+    [boot] = [option for option in cli.commands["capacity"].params if option.name == "boot"]
+    assert boot.default == f"{policy['cooldown_period']}s"
+    assert policy["scale_in_control"][0]["time_window_sec"] == simulation.SETTLES
+    assert config_of(with_several, "sweep").sweep_interval == simulation.DECIDES_EVERY
+
+
+def test_the_local_stack_shows_it_under_the_same_name() -> None:
+    assert cloud_monitoring.METRIC.removeprefix("custom.googleapis.com/").replace("/", "_") == log_metrics.JUDGES_WANTED
 
 
 def test_an_exam_that_is_known_has_its_judges_from_the_beginning(with_several: Plan) -> None:
     [autoscaler] = with_several.of("google_compute_autoscaler").values()
     [schedule] = autoscaler["autoscaling_policy"][0]["scaling_schedules"]
     assert schedule == schedule | {
-        "name": "algorithms", "schedule": "45 8 14 6 *", "duration_sec": 10_800, "min_required_replicas": 4,
+        "name": "algorithms", "schedule": "40 8 14 6 * 2031", "duration_sec": 10_800, "min_required_replicas": 4,
         "time_zone": "Europe/Vienna",
     }  # fmt: skip
 
