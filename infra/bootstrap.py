@@ -94,7 +94,7 @@ def judge(config: Settings, url: str, token: str | None = None) -> Judge:
     headers = {}
     if token:
         headers["X-Auth-Token"] = token
-    if config.judge0_api_key:
+    if config.judge0_api_key and config.takes_key(url):
         headers["X-RapidAPI-Key"] = config.judge0_api_key
         headers["X-RapidAPI-Host"] = config.judge0_api_host or ""
     return Judge0Judge(url, headers, config.judge_timeout, config.language_ids)

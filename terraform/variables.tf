@@ -83,13 +83,17 @@ variable "judge0_url" {
 }
 
 variable "judge0_api_host" {
-  description = "RapidAPI's host of Judge0, with judge0_api_key."
+  description = "RapidAPI's host of Judge0, one of judge0_url; it alone gets judge0_api_key."
   type        = string
   default     = null
 
   validation {
     condition     = (var.judge0_api_host == null) == (var.judge0_api_key == null)
     error_message = "judge0_api_host and judge0_api_key go together."
+  }
+  validation {
+    condition     = var.judge0_api_host == null || anytrue([for judge in split(",", coalesce(var.judge0_url, "-")) : can(regex("^https://${lower(coalesce(var.judge0_api_host, "-"))}([/:=]|$)", lower(trimspace(judge))))])
+    error_message = "judge0_api_host must be the host of a judge in judge0_url: that one alone gets the key."
   }
 }
 
