@@ -237,6 +237,16 @@ class Host:
     named_at: float | None = None
 
 
+class Autoscaler(Protocol):
+    """Whoever starts and ends the judges' machines, where they come and go with the load."""
+
+    def want(self, judges: int) -> None:
+        """Tell how many there should be now. It is told again each minute: a number that got lost does no harm.
+
+        Raises Unavailable.
+        """
+
+
 class ObjectStore(Protocol):
     """Objects by key, whole: what is too large for a document. Every method raises Unavailable.
 

@@ -54,6 +54,7 @@ DELETE_AT = "delete_at"
 """Firestore deletes a submission within a day after this moment. Only what an archive holds is ever given one."""
 VERSION_SECRET_PATH = f"{CONTROL}/versions"
 SLOTS_PATH = f"{CONTROL}/slots"
+FLEET_PATH = f"{CONTROL}/fleet"
 MOST_VALUES = 30
 """Firestore's bound on the values of one ``in``."""
 CHUNK_BYTES = 900_000

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from functions.data_cache import DataCache
 from functions.domain.concurrency import Bounds, Seen
-from functions.ports import Clock, DocumentStore, Host, ObjectStore, TicketQueue, Tracer
+from functions.ports import Autoscaler, Clock, DocumentStore, Host, ObjectStore, TicketQueue, Tracer
 from functions.standing import Standing
 from functions.traces import Untraced
 
@@ -25,6 +25,8 @@ class Rules:
     max_concurrent_submissions: int = 3
     concurrency: Bounds | None = None
     """Within these the slots of each judge without a number of its own follow what it bears."""
+    judges_scale: Bounds | None = None
+    """How many judges there may be, where they come and go with the load."""
     batch_size: int = 3
     run_max_wait: float = 30.0
     turn_spacing: float = 15.0
@@ -97,6 +99,8 @@ class Service:
     draining: Draining
     objects: ObjectStore | None = None
     """None: there is none. Then no question has data in it, and no output is kept beyond what a document holds."""
+    autoscaler: Autoscaler | None = None
+    """None: nobody is told how many judges there should be."""
     tracer: Tracer = field(default_factory=Untraced)
     rng: random.Random = field(default_factory=random.Random)
     lock: threading.Lock = field(default_factory=threading.Lock)

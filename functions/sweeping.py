@@ -13,6 +13,7 @@ from functions.domain.submission import RunType, Status, Submission
 from functions.judges import best
 from functions.logs import log
 from functions.ports import Condition, Conflict, Query, Update
+from functions.scaling import tell_wanted
 from functions.service import Service
 from functions.slots import follow_judges, read_slots, tell_queues
 
@@ -57,6 +58,7 @@ def sweep(service: Service) -> Findings:
         oldest_wait_seconds=max(_oldest_wait(service, kind) if waiting[kind] else 0.0 for kind in RunType),
     )
     log("info", "swept", "The sweep ran.", **asdict(findings))
+    tell_wanted(service, slots, waiting, findings.oldest_wait_seconds)
     return findings
 
 

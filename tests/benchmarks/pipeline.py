@@ -107,7 +107,7 @@ def parts(found: Sequence[Judged], least: float) -> Iterator[Row]:
     yield Row("  of it: with a slot, beside the judge's time", f"{held / whole:+.3f}")
     yield Row("  of it: slots empty up to the last start", f"{before / whole:+.3f}")
     uneven = in_places(in_order, SLOTS) / least - 1
-    yield Row("  of it: slots that end before the last one", f"{after / whole:+.3f}", "", f"{uneven:+.3f} in that order")
+    yield Row("  of it: slots that end before the last", f"{after / whole:+.3f}", "", f"{uneven:+.3f} in that order")
 
 
 def measure() -> Measured:

@@ -12,6 +12,7 @@ ADAPTERS = {
     "bootstrap",
     "building",
     "clock",
+    "cloud_monitoring",
     "cloud_tasks",
     "discovery",
     "firestore",

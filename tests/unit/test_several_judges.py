@@ -185,7 +185,7 @@ def test_auto_gives_nothing_back_to_a_judge_that_an_operator_lets_finish() -> No
     set_slots(auto.service, 0, "a")
     for _ in range(3):
         for _ in range(9):
-            pacing.saw(auto.service, "a", 0.5, Execution(Ending.WELL, time_seconds=0.5))
+            pacing.saw(auto.service, "a", "python, run", 0.5, Execution(Ending.WELL, time_seconds=0.5))
         pacing.adapt(auto.service, "a")
         auto.clock.seconds += 10
     assert owners(auto) == {"b": [4, 5, 6]}
