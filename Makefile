@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run page gallery screenshots test test-full load bundle check check-page check-terraform bench-line bench-judge bench-adaptive bench-emulators both-ways contract-judge0 faults audit fuzz format lock clean
+.PHONY: help install run page gallery screenshots test test-full load bundle check check-page check-terraform bench bench-quick bench-line bench-judge bench-adaptive bench-emulators both-ways contract-judge0 faults audit fuzz format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -66,6 +66,12 @@ load: .venv/installed .venv-load/installed ## 300 students sit an exam, by Locus
 
 bundle: .venv/installed ## What is deployed, installed and served by itself in each Python there is (2 minutes)
 	@$(BIN)/python -m tests.bundle
+
+bench: .venv/installed ## Measure everything against its limit or its peers; writes docs/benchmarks.md (15 minutes; NAME alone: python -m tests.benchmarks.NAME)
+	@$(BIN)/python -m tests.benchmarks
+
+bench-quick: .venv/installed ## Hold the counts of documents, tasks and calls to their bounds; no times (1 minute)
+	@$(BIN)/python -m pytest -q tests/contract/test_costs.py tests/unit/test_document_counts.py tests/contract/test_standing.py
 
 bench-line: .venv/installed ## Measure how well the line is served: busy slots, waits, estimates (5 minutes)
 	@$(BIN)/python -m tests.benchmarks.line
