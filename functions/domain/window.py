@@ -24,6 +24,8 @@ UNKNOWN_SHARE = 1 / 16
 """The pause between two polls as a share of the time waited so far, while no test's running time is known yet."""
 DUE_SHARE = 1 / 48
 """And once a test is due: its place stands empty for half of that on average."""
+LATE = 2.0
+"""From so many times when it was due a test is of another kind than those before it: as if nothing were known."""
 RECENT = 5
 """A test is due at the earliest when the shortest of so many before it would be done."""
 EARLY = 0.9
@@ -167,6 +169,6 @@ class Window:
 
 def _left(waited: float, due: float) -> float:
     """Seconds until a test is worth being asked for that was sent ``waited`` ago."""
-    if due == math.inf:
-        return waited * UNKNOWN_SHARE
-    return max(due - waited, waited * DUE_SHARE)
+    if waited < due < math.inf:
+        return due - waited
+    return waited * (DUE_SHARE if waited < LATE * due < math.inf else UNKNOWN_SHARE)

@@ -21,7 +21,7 @@ from tests.benchmarks import peers
 from tests.benchmarks.plan import BATCH_SIZE, SLOTS, TESTS, Work, in_places, limit, plan
 from tests.benchmarks.table import Measured, Row, show
 from tests.conftest import our_process
-from tests.stack.conftest import LiveStack, Student, free_ports, plain_environment, running_stack
+from tests.stack.conftest import LiveStack, free_ports, plain_environment, running_stack
 
 WARMING = 12
 """Submissions before it begins: that a process has just started is another benchmark's affair."""
@@ -53,13 +53,12 @@ def press(live: LiveStack, works: Sequence[Work]) -> tuple[datetime, list[str]]:
     students = [live.student() for _ in works]
     begun = live.service().clock.now()
 
-    def send(student: Student, work: Work) -> str:
+    ids = []
+    for student, work in zip(students, works, strict=True):
         answer = student.post("ten", work.source, run_type=str(work.kind))
         assert answer.status_code == 202, answer.text
-        return str(answer.json()["submission_id"])
-
-    with ThreadPoolExecutor(4) as pool:
-        return begun, list(pool.map(send, students, works))
+        ids.append(str(answer.json()["submission_id"]))
+    return begun, ids
 
 
 def judged(live: LiveStack, works: Sequence[Work]) -> list[Judged]:
@@ -107,7 +106,9 @@ def parts(found: Sequence[Judged], least: float) -> Iterator[Row]:
     yield Row("  of it: with a slot, beside the judge's time", f"{held / whole:+.3f}")
     yield Row("  of it: slots empty up to the last start", f"{before / whole:+.3f}")
     uneven = in_places(in_order, SLOTS) / least - 1
-    yield Row("  of it: slots that end before the last one", f"{after / whole:+.3f}", "", f"{uneven:+.3f} in that order")
+    yield Row(
+        "  of it: slots that end before the last one", f"{after / whole:+.3f}", "", f"{uneven:+.3f} in that order"
+    )
 
 
 def measure() -> Measured:
