@@ -58,7 +58,7 @@ def press(live: LiveStack, works: Sequence[Work]) -> tuple[datetime, list[str]]:
         assert answer.status_code == 202, answer.text
         return str(answer.json()["submission_id"])
 
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(SLOTS) as pool:  # more at once would only change their order in the line
         return begun, list(pool.map(send, students, works))
 
 
@@ -107,7 +107,9 @@ def parts(found: Sequence[Judged], least: float) -> Iterator[Row]:
     yield Row("  of it: with a slot, beside the judge's time", f"{held / whole:+.3f}")
     yield Row("  of it: slots empty up to the last start", f"{before / whole:+.3f}")
     uneven = in_places(in_order, SLOTS) / least - 1
-    yield Row("  of it: slots that end before the last", f"{after / whole:+.3f}", "", f"{uneven:+.3f} in that order")
+    yield Row(
+        "  of it: slots that end before the last one", f"{after / whole:+.3f}", "", f"{uneven:+.3f} in that order"
+    )
 
 
 def measure() -> Measured:
