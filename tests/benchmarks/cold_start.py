@@ -39,7 +39,7 @@ def measure() -> Measured:
     with tempfile.TemporaryDirectory() as folder, parts.firestore_at() as address:
         bundle = Path(folder)
         copy_bundle(ROOT, bundle)
-        variables = {"FIRESTORE_EMULATOR_HOST": address}
+        variables = {"FIRESTORE_EMULATOR_HOST": address, "PYTHONPATH": str(parts.SERVED / "as_deployed")}
         found: dict[str, list[tuple[float, float]]] = {name: [] for name in ("bare", *TARGETS)}
         for turn in range(TURNS + 1):
             nothing = first_answer("bare", parts.SERVED / "bare.py", variables, "GET", "/health")

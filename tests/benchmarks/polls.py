@@ -24,6 +24,7 @@ from functions.domain.submission import RunType, Status, Submission
 from functions.domain.verdict import Verdict
 from functions.ports import Create, DocumentStore, Update
 from functions.slots import seed_slots
+from functions.standing import SETTLE_SECONDS
 from infra import bootstrap, settings
 from infra.firestore import FirestoreDocumentStore
 from infra.local import firestore_emulator, tokens
@@ -254,9 +255,10 @@ def measure() -> Measured:
             growth = []
             for before, length in zip((0, *LENGTHS), LENGTHS, strict=False):
                 fill(store, before, length)
-                time.sleep(3.0)  # what came into the line is old enough not to be read again
                 some = students(min(length, STUDENTS))
-                ask(ours, some, WARM_SECONDS, once=True)
+                for _ in range(2):
+                    ask(ours, some, WARM_SECONDS, once=True)
+                    time.sleep(SETTLE_SECONDS)  # until then what came into the line is read again and again
                 growth.append(counted(ours, lambda some=some: ask(ours, some, TURN_SECONDS)))  # type: ignore[misc]
             everybody = students(STUDENTS)
             with line_moving(store):
