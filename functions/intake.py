@@ -126,6 +126,9 @@ def _try(service: Service, caller: Caller, request: Request, identifier: str, *,
             return None
         mine = records.submission_of(written)
         return _repeat(mine, request) if repeatable else Intake(mine, created=True)
+    for write in writes:
+        if isinstance(write, Update) and write.path.startswith(records.SUBMISSIONS):
+            service.standing.changed(write.path.rpartition("/")[2])
     [created] = [write for write in writes if isinstance(write, Create)]
     return Intake(replace(submission, turn_at=created.fields["turn_at"]), created=True)
 
@@ -269,6 +272,7 @@ def cancel(service: Service, submission: Submission, version: object) -> Submiss
     after = replace(submission, status=Status.CANCELLED, finished_at=service.clock.now())
     changes = records.submission_changes(submission, after)
     service.store.commit(Update(records.submission_path(submission.submission_id), changes, version))
+    service.standing.changed(submission.submission_id)
     return after
 
 

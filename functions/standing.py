@@ -125,6 +125,12 @@ class Standing:
                 self._keep(Kept(found, document.fields["changed_at"], begun))
         return found
 
+    def changed(self, submission_id: str) -> None:
+        """This process has just taken it out of its line: the next one who asks reads it."""
+        with self._lock:
+            self._leave(submission_id)
+            self._drop(submission_id)
+
     def _keep(self, kept: Kept) -> None:
         self._kept[kept.submission.submission_id] = kept
         self._characters += kept.characters

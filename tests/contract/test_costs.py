@@ -239,7 +239,7 @@ def counted(firestore_address: str) -> Iterator[Counted]:
 
 @dataclass(frozen=True)
 class Cost:
-    """``submission``: from the press to the result, each; ``poll``: each while waiting; ``final``: one of what is done."""
+    """``submission``: from the press to the result, each; ``poll``: each while waiting; ``final``: when it is done."""
 
     submission: Mapping[str, float]
     poll: Mapping[str, float]

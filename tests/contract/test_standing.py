@@ -174,6 +174,27 @@ def test_what_is_taken_is_seen_taken_within_a_second(watched: Watched) -> None:
     assert watched.documents_read() == 1
 
 
+def test_who_cancels_sees_it_cancelled_at_once(watched: Watched) -> None:
+    watched.seen()
+    mine = watched.waiting[1]
+    [document] = watched.world.store.get(records.submission_path(mine.submission_id))
+    assert document is not None
+    cancel(watched.world.service, mine, document.version)
+    assert watched.seen().status is Status.CANCELLED
+    assert watched.world.service.standing.length(RunType.SUBMIT) == 2
+
+
+def test_who_runs_again_sees_the_first_superseded_at_once(line: World) -> None:
+    first = line.submit(RunType.RUN)
+    line.service.standing.length(RunType.RUN)
+    line.clock.seconds += SETTLE_SECONDS
+    who = Caller(first.student)
+    assert submission_in_passing(line.service, who, first.submission_id).status is Status.QUEUED
+    newer = line.submit(RunType.RUN)
+    assert submission_in_passing(line.service, who, first.submission_id).status is Status.SUPERSEDED
+    assert place(line, newer) == 1
+
+
 def test_what_comes_back_into_the_line_is_seen_as_it_is_then(watched: Watched) -> None:
     assert watched.seen().judgings == 0
     watched.write(judgings=1, changed_at=ServerTime.NOW)
