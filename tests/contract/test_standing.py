@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -15,7 +16,7 @@ from functions.claims import claim, close, look
 from functions.domain.submission import RunType, Status, Submission
 from functions.errors import Refusal
 from functions.intake import cancel
-from functions.ports import Caller, Create, Document, DocumentStore, Query, ServerTime, Update
+from functions.ports import Caller, Create, Document, DocumentStore, Query, ServerTime, Unavailable, Update
 from functions.standing import (
     FRESH_SECONDS,
     KEPT_SECONDS,
@@ -235,6 +236,35 @@ def test_while_one_reads_the_line_the_others_go_on_with_what_is_fresh(
         assert following.length(RunType.SUBMIT) == 3
         may_end.set()
         assert reading.result() == 4
+
+
+def test_those_who_wait_for_one_reading_share_its_end(line: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    following, monotonic = line.service.standing, line.clock.monotonic
+    may_end, askers, readings = threading.Event(), set[int](), []
+
+    def fails(query: Query) -> list[Document]:
+        readings.append(query)
+        may_end.wait()
+        raise Unavailable("away")
+
+    def asked() -> float:
+        askers.add(threading.get_ident())
+        return monotonic()
+
+    assert following.length(RunType.SUBMIT) == 0
+    line.clock.seconds += FRESH_SECONDS
+    monkeypatch.setattr(line.store, "find", fails)
+    monkeypatch.setattr(line.clock, "monotonic", asked)
+    with ThreadPoolExecutor(8) as pool:
+        waiting = [pool.submit(following.length, RunType.SUBMIT) for _ in range(8)]
+        while len(askers) < 8:
+            time.sleep(0.01)
+        may_end.set()
+        assert all(isinstance(each.exception(), Unavailable) for each in waiting)
+    assert len(readings) == 1
+    with pytest.raises(Unavailable):
+        following.length(RunType.SUBMIT)
+    assert len(readings) == 2
 
 
 def test_of_much_source_code_the_oldest_is_read_again(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
