@@ -81,7 +81,7 @@ def _judges(service: Service, in_use: list[Slot]) -> list[models.JudgeSlots]:
 
 def _queue_health(service: Service, kind: RunType, slots: int) -> models.QueueHealth:
     length = service.standing.length(kind)
-    first = service.store.find(records.line(kind, 1, select=("created_at",)))
+    first = service.store.find(records.line(kind, 1, select=("created_at",))) if length else []
     oldest = (service.clock.now() - first[0].fields["created_at"]).total_seconds() if first else None
     estimate = expected_wait(service, service.standing.all_ahead(kind), slots) if length else 0.0
     return models.QueueHealth(

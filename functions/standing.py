@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 from functions import records
 from functions.domain.submission import RunType, Status, Submission
-from functions.ports import Clock, Condition, Document, DocumentStore, Query
+from functions.ports import Clock, Condition, Document, DocumentStore, Query, Unavailable
 
 FRESH_SECONDS = 1.0
 """How old an answer may be."""
@@ -69,6 +69,8 @@ class Standing:
         self._read_at: float | None = None
         self._steps = 0
         """Readings begun and ended: odd while there is one."""
+        self._failed: Unavailable | None = None
+        """How the last of them ended."""
         # of who reads
         self._newest = self._settled = SINCE_EVER
         self._readings: deque[tuple[float, datetime]] = deque()
@@ -147,11 +149,17 @@ class Standing:
         return {kind: own} if kind is RunType.SUBMIT else {kind: own, RunType.SUBMIT: len(self._lines[RunType.SUBMIT])}
 
     def _refresh(self) -> None:
-        """Have the lines read anew in time. The others go on meanwhile with what is known, while it is fresh."""
+        """Have the lines read anew in time: by one, while the others go on with what is known as long as it is fresh.
+
+        Who has to wait takes what the reading under way finds, and gets its error too.
+        """
+        steps = self._steps
         if self._is_older(SOON_SECONDS) and self._reading.acquire(blocking=self._is_older(FRESH_SECONDS)):
             try:
-                if self._is_older(SOON_SECONDS):
+                if steps == self._steps:
                     self._read()
+                elif self._failed is not None:
+                    raise Unavailable("the lines cannot be read") from self._failed
             finally:
                 self._reading.release()
 
@@ -172,7 +180,10 @@ class Standing:
                 if now - self._mended_at >= MEND_SECONDS:
                     self._mend()
                     self._mended_at = now
-            self._read_at = now
+            self._read_at, self._failed = now, None
+        except Unavailable as error:
+            self._failed = error
+            raise
         finally:
             with self._lock:
                 self._steps += 1
