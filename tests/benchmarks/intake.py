@@ -50,7 +50,9 @@ def measure() -> Measured:
         bare_functions(live, judge_url) as beside,
     ):
         for name in _questions():
-            put_question(live.service(), Question(name, name, "", (TestCase(b"1\n", b"1\n", hidden=True),), version="1"))
+            put_question(
+                live.service(), Question(name, name, "", (TestCase(b"1\n", b"1\n", hidden=True),), version="1")
+            )
         for kind in RunType:
             beside.tasks.pause_queue(name=beside.queue.replace("/bare", f"/{kind}"))
         beside.tasks.pause_queue(name=beside.queue)
