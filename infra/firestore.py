@@ -1,7 +1,8 @@
 """FirestoreDocumentStore: conditional batches on Cloud Firestore (or its emulator).
 
 No pessimistic transactions: on one hot document they stall for ten seconds and fail, where conditional batches go
-through by the hundred. Every call has a time-out, so that a visit never outlives its lease inside a call.
+through by the hundred. Every call has a time-out, so that a visit never outlives its lease inside a call; a reading
+may wait for one that is under way first.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from google.api_core import exceptions, retry
-from google.api_core.datetime_helpers import DatetimeWithNanoseconds
 from google.api_core.gapic_v1 import method, routing_header
 from google.cloud import firestore
 from google.cloud.firestore_v1.types import firestore as messages
 
 from functions.ports import Conflict, Document, Query, Unavailable, Write
-from infra.firestore_wire import commit_request, document_of, structured_query
+from infra.firestore_wire import commit_request, document_of, moment, structured_query
+from infra.gathering import Gathering
 
 CALL_SECONDS = 5.0
 MOST_ID_BYTES = 1500
@@ -44,23 +45,25 @@ class FirestoreDocumentStore:
         self._documents = f"{self._database}/documents"
         self._metadata = (
             *client._rpc_metadata,
-            routing_header.to_grpc_metadata((("database", self._database),)),
+            routing_header.to_grpc_metadata((("database", self._database),)),  # type: ignore[no-untyped-call]
         )
         self._batch_get = _call(channel.unary_stream, "BatchGetDocuments", BatchGetRequest, BatchGetAnswer)
         self._run_query = _call(channel.unary_stream, "RunQuery", QueryRequest, QueryAnswer)
         self._aggregate = _call(channel.unary_stream, "RunAggregationQuery", CountRequest, CountAnswer)
+        self._reading = Gathering(self._read)
         self._commit = _call(channel.unary_unary, "Commit", CommitRequest, CommitAnswer)
 
     def get(self, *paths: str) -> list[Document | None]:
-        names = list(dict.fromkeys(f"{self._documents}/{path}" for path in paths if _can_exist(path)))
-        if not names:
-            return [None for _ in paths]
-        request = BatchGetRequest(database=self._database, documents=names)
+        possible = [path for path in paths if _can_exist(path)]
+        found = self._reading.get(possible) if possible else {}
+        return [found.get(path) for path in paths]
+
+    def _read(self, paths: list[str]) -> dict[str, Document]:
+        request = BatchGetRequest(database=self._database, documents=[f"{self._documents}/{path}" for path in paths])
         with _told_plainly():
             answers = self._batch_get(request, metadata=self._metadata)
             documents = [document_of(answer.found) for answer in answers if answer.HasField("found")]
-        found = {document.path: document for document in documents}
-        return [found.get(path) for path in paths]
+        return {document.path: document for document in documents}
 
     def find(self, query: Query) -> list[Document]:
         request = QueryRequest(parent=self._documents, structured_query=structured_query(self._database, query))
@@ -81,7 +84,7 @@ class FirestoreDocumentStore:
         request = commit_request(self._database, writes)
         with _told_plainly():
             results = self._commit(request, metadata=self._metadata).write_results
-        return [DatetimeWithNanoseconds.from_timestamp_pb(result.update_time) for result in results]
+        return [moment(result.update_time) for result in results]
 
 
 def _call(kind: Any, name: str, request: Any, answer: Any) -> Any:
@@ -89,7 +92,9 @@ def _call(kind: Any, name: str, request: Any, answer: Any) -> Any:
     call = kind(
         f"{SERVICE}/{name}", request_serializer=request.SerializeToString, response_deserializer=answer.FromString
     )
-    return method.wrap_method(call, default_retry=RETRY, default_timeout=CALL_SECONDS)
+    return method.wrap_method(  # type: ignore[no-untyped-call]
+        call, default_retry=RETRY, default_timeout=CALL_SECONDS
+    )
 
 
 def _can_exist(path: str) -> bool:

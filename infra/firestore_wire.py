@@ -105,7 +105,7 @@ def decode(value: Any) -> Any:
         case "null_value":
             return None
         case "timestamp_value":
-            return DatetimeWithNanoseconds.from_timestamp_pb(found)
+            return moment(found)
         case "array_value":
             return [decode(each) for each in found.values]
         case "map_value":
@@ -114,11 +114,17 @@ def decode(value: Any) -> Any:
             return found
 
 
+def moment(timestamp: Any) -> datetime:
+    """To the nanosecond, as Firestore compares versions."""
+    read: datetime = DatetimeWithNanoseconds.from_timestamp_pb(timestamp)  # type: ignore[no-untyped-call]
+    return read
+
+
 def document_of(message: Any) -> Document:
     """A ``Document`` of theirs as one of ours: its path begins behind `.../documents/`, its version is its time."""
     path = message.name.split("/", 5)[5]
     fields = {name: decode(value) for name, value in message.fields.items()}
-    return Document(path, fields, DatetimeWithNanoseconds.from_timestamp_pb(message.update_time))
+    return Document(path, fields, moment(message.update_time))
 
 
 def structured_query(database: str, asked: Query) -> Any:
@@ -161,8 +167,8 @@ def _path(name: str) -> str:
     return name if SIMPLE_NAME.fullmatch(name) else str(FieldPath(name).to_api_repr())
 
 
-def _put(into: Any, moment: datetime) -> None:
-    if isinstance(moment, DatetimeWithNanoseconds):
-        into.CopyFrom(moment.timestamp_pb())
+def _put(into: Any, time: datetime) -> None:
+    if isinstance(time, DatetimeWithNanoseconds):
+        into.CopyFrom(time.timestamp_pb())  # type: ignore[no-untyped-call]
     else:
-        into.FromDatetime(moment)
+        into.FromDatetime(time)

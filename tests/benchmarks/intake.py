@@ -15,16 +15,16 @@ from dataclasses import dataclass
 from statistics import median, quantiles
 from urllib.parse import urlsplit
 
+from functions.domain.exam import Attempt
 from functions.domain.question import Question, TestCase
+from functions.domain.submission import RunType
 from functions.questions import put_question
+from infra.admin import operations
+from infra.local import tokens
 from tests.benchmarks.bare import bare_functions
 from tests.benchmarks.table import Measured, Row, show
 from tests.conftest import our_process
 from tests.stack.conftest import LiveStack, Student, free_ports, plain_environment, running_stack
-from functions.domain.submission import RunType
-from infra.local import tokens
-from infra.admin import operations
-from functions.domain.exam import Attempt
 
 STUDENTS, QUESTIONS, ROUNDS = 100, 5, 5
 CODE = "\n".join(f"print({number} + int(input()))  # a line of an answer" for number in range(20))
