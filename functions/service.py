@@ -13,6 +13,7 @@ from functools import cached_property
 
 from functions.data_cache import DataCache
 from functions.domain.concurrency import Bounds, Seen
+from functions.domain.exam import Attempt
 from functions.ports import Autoscaler, Clock, DocumentStore, Host, ObjectStore, TicketQueue, Tracer
 from functions.standing import Standing
 from functions.traces import Untraced
@@ -88,6 +89,9 @@ def turnstiles() -> tuple[threading.Lock, ...]:
     return tuple(threading.Lock() for _ in range(256))
 
 
+MOST_ATTEMPTS = 1024
+
+
 @dataclass(frozen=True)
 class Service:
     store: DocumentStore
@@ -113,6 +117,8 @@ class Service:
     turnstiles: tuple[threading.Lock, ...] = field(default_factory=turnstiles)
     """One request for an attempt at a time: all at once they would only undo each other's readings. Attempts share
     them by chance, which costs a few milliseconds."""
+    attempts: dict[str, Attempt] = field(default_factory=dict)
+    """As this process last wrote them; somebody else may have since."""
     receipt_key: str | None = field(default=None, repr=False)
     """None: no receipts are given."""
     data: DataCache = field(default_factory=DataCache)
@@ -126,6 +132,14 @@ class Service:
     """Whether judges come and go while this process runs."""
     languages: dict[str, frozenset[str]] = field(default_factory=dict)
     """What each judge had when this process last asked it, also where it is away now."""
+
+    def remember(self, attempt: Attempt) -> None:
+        """In ``attempts``: the latest MOST_ATTEMPTS are kept."""
+        with self.lock:
+            self.attempts.pop(attempt.attempt_id, None)
+            self.attempts[attempt.attempt_id] = attempt
+            while len(self.attempts) > MOST_ATTEMPTS:
+                del self.attempts[next(iter(self.attempts))]
 
     @cached_property
     def begun(self) -> datetime:

@@ -16,6 +16,8 @@ ADAPTERS = {
     "cloud_tasks",
     "discovery",
     "firestore",
+    "firestore_wire",
+    "gathering",
     "judge0",
     "logs",
     "object_store",

@@ -1,0 +1,63 @@
+"""Reading together: what is asked for while readings are under way is read in one call as soon as one of them ends.
+
+Nobody waits who comes alone. In a burst a call costs more than the documents that it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from threading import Event, Lock
+
+from functions.ports import Document
+
+MOST_AT_ONCE = 2
+"""Readings under way at a time."""
+
+
+@dataclass
+class _Reading:
+    names: dict[str, None] = field(default_factory=dict)
+    may_begin: Event = field(default_factory=Event)
+    found: Future[Mapping[str, Document]] = field(default_factory=Future)
+    led: bool = False
+
+
+class Gathering:
+    """``read`` gets names and returns those documents that there are; each name is read after it was asked for."""
+
+    def __init__(self, read: Callable[[list[str]], Mapping[str, Document]]) -> None:
+        self._read = read
+        self._lock = Lock()
+        self._places = MOST_AT_ONCE
+        self._next: _Reading | None = None
+
+    def get(self, names: Iterable[str]) -> Mapping[str, Document]:
+        """These and what others asked for at the same time. Raises what ``read`` raises."""
+        with self._lock:
+            if self._places:
+                self._places -= 1
+                mine = _Reading()
+                mine.may_begin.set()
+            else:
+                mine = self._next = self._next or _Reading()
+            mine.names.update(dict.fromkeys(names))
+            leads, mine.led = not mine.led, True
+        if leads:
+            mine.may_begin.wait()
+            try:
+                mine.found.set_result(self._read(list(mine.names)))
+            except BaseException as error:
+                mine.found.set_exception(error)
+            finally:
+                self._let_next_begin()
+        return mine.found.result()
+
+    def _let_next_begin(self) -> None:
+        with self._lock:
+            following, self._next = self._next, None
+            if following is None:
+                self._places += 1
+            else:
+                following.may_begin.set()
