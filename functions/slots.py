@@ -47,6 +47,15 @@ def follow_judges(service: Service) -> None:
         keep(service, "judges followed", FOLLOW_SECONDS, follow)
 
 
+def keep_seeded(service: Service) -> None:
+    """Where the setting names all judges: have the settings of the deployment that is newest, also after an instance of
+    an older one has begun late.
+    """
+    control = records.control_of(service.store.get(records.SLOTS_PATH)[0])
+    if control.set_at is not None and control.set_at <= service.begun:
+        seed_slots(service)
+
+
 def _follow(service: Service) -> None:
     """Raises Conflict."""
     document = service.store.get(records.SLOTS_PATH)[0]

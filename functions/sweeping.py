@@ -15,7 +15,7 @@ from functions.logs import log
 from functions.ports import Condition, Conflict, Query, Update
 from functions.scaling import tell_wanted
 from functions.service import Service
-from functions.slots import follow_judges, read_slots, tell_queues
+from functions.slots import follow_judges, keep_seeded, read_slots, tell_queues
 
 MOST_ORPHANS = 50
 """How many one run puts back in line; the next one goes on."""
@@ -38,7 +38,10 @@ class Findings:
 
 def sweep(service: Service) -> Findings:
     """One run. Raises Unavailable where the store is away."""
-    follow_judges(service)
+    if service.judges_change:
+        follow_judges(service)
+    else:
+        keep_seeded(service)
     breaker.ask_languages(service)
     slots, versions = read_slots(service)
     if service.judges_change or service.rules.concurrency is not None:  # who changed them may not have been heard

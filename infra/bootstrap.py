@@ -116,7 +116,7 @@ def judges(config: Settings, tracer: Tracer) -> Callable[[], Mapping[str, Host]]
     tokens = config.judge_tokens()
 
     def lazy(name: str, url: str) -> Judge:
-        return _LazyJudge(partial(judge, config, url, tokens.get(name, tokens.get(settings.FOUND))), tracer)
+        return _LazyJudge(partial(judge, config, url, tokens.get(name if name in given else settings.FOUND)), tracer)
 
     hosts = {name: Host(lazy(name, each.url), each.slots) for name, each in given.items()}
     found = config.discovered()

@@ -110,12 +110,12 @@ class Discovery:
 def tokens_by_judge(token: str, names: Collection[str]) -> Mapping[str, str]:
     """`name=token,...` for the judges of these names, or one for all. Raises ValueError, without a token in it.
 
-    What looks like pairs but has a name that is none is refused: it would tell every judge the others' tokens.
+    What looks like pairs but is not wholly right is refused: it would tell every judge the others' tokens.
     """
     pairs = [part.strip().partition("=") for part in token.split(",")]
-    if ONLY_JUDGE in names or not (any(name in names for name, _, _ in pairs) or all(map(_is_pair, pairs))):
+    if ONLY_JUDGE in names or (len(pairs) == 1 and not _is_pair(pairs[0])):
         return dict.fromkeys(names, token)
-    if not all(name in names for name, _, _ in pairs):
+    if not all(pair[0] in names and _is_pair(pair) for pair in pairs):
         raise ValueError("JUDGE0_AUTH_TOKEN: write a token for all judges, or name=token for each that has one")
     return {name: found for name, _, found in pairs}
 

@@ -78,7 +78,7 @@ def followed(
     there = {name: each for name, each in listed.items() if each.named_at is None or now - each.named_at < FRESH}
     counts = Counter(slot.judge for slot in slots.values() if not slot.retired)
     known = control.seeded.keys() | counts.keys()
-    left = _left(control, there, known - there.keys(), now, found)
+    left = _left(control, there, known - listed.keys(), now, found)
     owners, wait = _handed_over(slots, there, now)
     came = set() if wait else there.keys() - control.seeded.keys()
     changed = {name for name in there.keys() & control.seeded.keys() if there[name].setting != control.seeded[name]}
@@ -90,7 +90,7 @@ def followed(
     stay = [name for name in (*there, *control.seeded, *counts) if name not in left and name in known | came]
     wanted = {name: counts[name] for name in stay}
     wanted |= {name: there[name].first for name in came}
-    wanted |= {name: _fitted(counts[name], there[name].setting) for name in changed}
+    wanted |= {name: _changed(counts[name], control.seeded[name], there[name]) for name in changed}
     settings = {**control.seeded, **{name: each.setting for name, each in there.items()}}
     only_ever_one = there.keys() == {ONLY_JUDGE} and control.set_at is None
     says_all = changed or not found or control.set_at is None
@@ -112,6 +112,7 @@ def _outdated(control: Control, listed: Mapping[str, Listed], begun: datetime) -
 
 def _left(control: Control, there: Mapping[str, Listed], absent: set[str], now: datetime, found: bool) -> set[str]:
     """Those of the ``absent`` that are gone. Who has not heard from the name server lately takes nobody's slots away.
+    Nor does one short answer: a judge is absent once this process has missed it in several.
 
     The one judge without a name is gone as soon as there are others: it is one of them, or they are in its place.
     """
@@ -139,8 +140,12 @@ def _handed_over(
     return {n: replace(slot, judge=heir) if slot.judge == ONLY_JUDGE else slot for n, slot in slots.items()}, False
 
 
-def _fitted(number: int, setting: Setting) -> int:
-    return min(setting.most, max(setting.least, number)) if isinstance(setting, Bounds) else setting
+def _changed(number: int, before: Setting, listed: Listed) -> int:
+    """How many slots another setting gives. Only what was found out within bounds says something of what it bears."""
+    setting = listed.setting
+    if isinstance(setting, Bounds):
+        return min(setting.most, max(setting.least, number)) if isinstance(before, Bounds) else listed.first
+    return setting
 
 
 def planned(slots: Mapping[int, Slot], wanted: Mapping[str, int], now: datetime) -> list[Slot]:

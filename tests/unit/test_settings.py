@@ -70,6 +70,9 @@ def test_the_example_file_lists_every_setting_with_its_default() -> None:
         ({"JUDGE0_URL": "https://a=3,https://b=8", "JUDGE0_AUTH_TOKEN": "a=x,c=y"}, "JUDGE0_AUTH_TOKEN"),
         ({"JUDGE0_URL": "https://a=3,https://b=8", "JUDGE0_AUTH_TOKEN": "c=x,d=y"}, "JUDGE0_AUTH_TOKEN"),
         ({"JUDGE0_URL": "https://a=3,https://b=8", "JUDGE0_AUTH_TOKEN": "c=x"}, "JUDGE0_AUTH_TOKEN"),
+        ({"JUDGE0_URL": "https://a=3,https://b=8", "JUDGE0_AUTH_TOKEN": "jA=x,jB:y"}, "JUDGE0_AUTH_TOKEN"),
+        ({"JUDGE0_URL": "https://a=3,https://b=8", "JUDGE0_AUTH_TOKEN": "jA=x,jB="}, "JUDGE0_AUTH_TOKEN"),
+        ({"JUDGE0_URL": "https://a=3,https://b=8", "JUDGE0_AUTH_TOKEN": "x,y"}, "JUDGE0_AUTH_TOKEN"),
         ({"JUDGE0_DISCOVERY": "judges:2358", "JUDGE0_AUTH_TOKEN": "fuond=x"}, "JUDGE0_AUTH_TOKEN"),
         ({"JUDGE0_API_KEY": "x", "JUDGE0_URL": "https://a"}, "JUDGE0_API_KEY needs JUDGE0_API_HOST"),
         ({"JUDGE0_API_KEY": "x", "JUDGE0_API_HOST": "b", "JUDGE0_URL": "https://a"}, "the host of a judge"),
@@ -119,7 +122,7 @@ def test_how_much_at_once_is_a_number_or_found_out(given: str, bounds: tuple[int
 def test_a_token_goes_only_to_the_judge_that_it_is_for() -> None:
     assert settings.tokens_by_judge("a=x=y,b=z", {"a", "b"}) == {"a": "x=y", "b": "z"}
     assert settings.tokens_by_judge("a=x", {"a", "b"}) == {"a": "x"}
-    for for_all in ("se=cret,s", "c2VjcmV0==", "=secret"):
+    for for_all in ("secret", "c2VjcmV0==", "=secret"):
         assert settings.tokens_by_judge(for_all, {"a", "b"}) == {"a": for_all, "b": for_all}
     assert settings.tokens_by_judge("se=cret", {"judge0"}) == {"judge0": "se=cret"}  # where there is one, it is its
 
@@ -141,7 +144,11 @@ def test_a_judges_credentials_go_to_that_judge_alone() -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Asked) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         rapid, other = (f"{host}:{server.server_port}" for host in ("localhost", "127.0.0.1"))
-        given = {"JUDGE0_URL": f"http://{rapid}=3,http://{other}=3", "JUDGE0_AUTH_TOKEN": f"{other}=token"}
+        given = {
+            "JUDGE0_URL": f"http://{rapid}=3,http://{other}=3",
+            "JUDGE0_DISCOVERY": "judges.invalid:2358=3",
+            "JUDGE0_AUTH_TOKEN": f"{other}=token,found=of those that are found",
+        }
         config = settings.read({**given, "JUDGE0_API_KEY": "key", "JUDGE0_API_HOST": "LocalHost"})
         for host in bootstrap.judges(config, Untraced())().values():
             with suppress(Unavailable):

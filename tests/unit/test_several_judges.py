@@ -514,3 +514,21 @@ def test_a_judge_that_a_process_cannot_learn_the_languages_of_opens_its_breaker(
     assert visit_line(two) is End.JUDGED
     assert breaker.state(two.service, "b").state is State.OPEN
     assert breaker.state(two.service, "a").state is State.CLOSED
+
+
+def test_an_old_sweep_that_begins_late_takes_slots_only_until_the_new_one_runs() -> None:
+    world = make_world(SQLiteDocumentStore(":memory:"))
+
+    def by_name():
+        return {name: Host(world.judge, 3, world.clock.monotonic()) for name in ("found:1", "found:2")}
+
+    by_list = {name: Host(world.judge, 3) for name in ("a", "b")}
+    seed_slots(process(world, by_name, judges_change=True).service)
+    world.clock.seconds += 100
+    seed_slots(process(world, by_list, judges_change=False).service)
+    world.clock.seconds += 30
+    sweep(process(world, by_name, judges_change=True).service)
+    assert owners(world) == {"found:1": [1, 2, 3], "found:2": [4, 5, 6]}
+    world.clock.seconds += 20
+    sweep(process(world, by_list, judges_change=False).service)
+    assert owners(world) == {"a": [1, 2, 3], "b": [4, 5, 6]}

@@ -90,6 +90,11 @@ def test_who_left_cannot_come_back_by_a_list_that_is_older_than_that() -> None:
     assert FRESH + TOLD < GONE
 
 
+def test_one_short_answer_takes_nobodys_slots_away() -> None:
+    still_listed = found_at(SECOND, "a") | found_at(2 * GONE, "b")
+    assert counts(follow(kept(2 * GONE, "a", "b"), slots_of("a", "b"), still_listed)) == {"a": 1, "b": 1}
+
+
 def test_slots_that_belong_to_nobody_who_is_kept_go() -> None:
     change = follow(kept(SECOND, "a"), slots_of("a", "a", "ghost"), found_at(SECOND, "a"))
     assert counts(change) == {"a": 2}
@@ -103,7 +108,7 @@ def test_slots_that_belong_to_nobody_who_is_kept_go() -> None:
         (3, 3, 1, 1),
         (Bounds(1, 20), 3, 9, 3),
         (Bounds(1, 20), Bounds(1, 6), 9, 6),
-        (3, Bounds(5, 9), 3, 5),
+        (20, Bounds(1, 20), 20, 2),  # a number that somebody chose says nothing of what it bears
         (Bounds(1, 6), Bounds(1, 20), 4, 4),
     ],
 )
