@@ -62,11 +62,9 @@ def check(target: str) -> None:
 
 def load(target: str) -> None:
     """Import what ``target`` needs for its first request, and nothing that only others need."""
-    if target not in TARGETS:
-        return
-    if configuration().sqlite_path is None:
-        import_module("infra.firestore")
-    import_module("functions.api" if target == "run_code" else "functions.machine")
+    if target in TARGETS:
+        import_module("functions.api" if target == "run_code" else "functions.machine")
+        import_module("infra.sqlite" if configuration().sqlite_path is not None else "infra.firestore")
 
 
 def document_store(config: Settings) -> DocumentStore:

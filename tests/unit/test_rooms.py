@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from tests.bundle import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -22,6 +27,16 @@ def test_importing_the_bundle_starts_no_client() -> None:
     code = f"import sys, main; print([name for name in {heavy!r} if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("target", ["run_code", "judge_submission", "sweep"])
+def test_a_function_loads_at_its_start_what_its_first_request_needs_and_no_more(target: str) -> None:
+    mine, others = ("functions.api", "functions.machine")[:: 1 if target == "run_code" else -1]
+    never = others, "google.cloud.tasks_v2", "boto3", "opentelemetry.sdk", "infra.judge0"
+    code = f"import sys, main; print([name for name in {(mine, 'infra.firestore', *never)!r} if name in sys.modules])"
+    env = {**os.environ, **SETTINGS, "FUNCTION_TARGET": target}
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == str([mine, "infra.firestore"])
 
 
 def test_a_function_that_lacks_a_setting_says_so_at_its_start() -> None:
