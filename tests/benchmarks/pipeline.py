@@ -35,7 +35,8 @@ SETTINGS = {
 PEERS = {
     "pipeline_guide": ("the guide's described design: three workers, batches with a barrier", peers.guide),
     "pipeline_original": ("the code under the guide: test after test, polls every 500 ms", peers.original),
-    "pipeline_sdk": ("Judge0's own SDK in three threads, all ten tests sent at once", peers.sdk),
+    "pipeline_sdk": ("Judge0's own SDK in three threads, all ten tests at the judge at once", peers.sdk),
+    "pipeline_sdk_in_batches": ("  the same, three of them at a time", peers.sdk_in_batches),
 }
 
 
