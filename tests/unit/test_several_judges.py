@@ -519,7 +519,7 @@ def test_a_judge_that_a_process_cannot_learn_the_languages_of_opens_its_breaker(
 def test_an_old_sweep_that_begins_late_takes_slots_only_until_the_new_one_runs() -> None:
     world = make_world(SQLiteDocumentStore(":memory:"))
 
-    def by_name():
+    def by_name() -> dict[str, Host]:
         return {name: Host(world.judge, 3, world.clock.monotonic()) for name in ("found:1", "found:2")}
 
     by_list = {name: Host(world.judge, 3) for name in ("a", "b")}
