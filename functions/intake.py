@@ -109,7 +109,7 @@ def _try(service: Service, caller: Caller, request: Request, identifier: str, *,
         return prepared
     submission, after, writes = prepared
     try:
-        service.store.commit(*writes)
+        _commit(service, writes)
     except Conflict:
         # The commit may have been ours after all, its first answer lost: then the document is there.
         written = service.store.get(records.submission_path(identifier))[0]
@@ -118,10 +118,17 @@ def _try(service: Service, caller: Caller, request: Request, identifier: str, *,
         mine = records.submission_of(written)
         return _repeat(mine, request) if repeatable else Intake(mine, created=True)
     service.remember(after)
-    for write in writes:
-        if isinstance(write, Update) and write.path.startswith(records.SUBMISSIONS):  # the Run that it replaces
-            service.standing.changed(write.path.rpartition("/")[2])
     return Intake(submission, created=True)
+
+
+def _commit(service: Service, writes: list[Write]) -> None:
+    """And have the Run that is replaced read anew, whatever became of it. Raises Conflict, Unavailable."""
+    try:
+        service.store.commit(*writes)
+    finally:
+        for write in writes:
+            if isinstance(write, Update) and write.path.startswith(records.SUBMISSIONS):
+                service.standing.changed(write.path.rpartition("/")[2])
 
 
 def _prepare(

@@ -47,15 +47,15 @@ class FirestoreDocumentStore:
             *client._rpc_metadata,
             routing_header.to_grpc_metadata((("database", self._database),)),  # type: ignore[no-untyped-call]
         )
-        self._batch_get = _call(channel.unary_stream, "BatchGetDocuments", BatchGetRequest, BatchGetAnswer)
-        self._run_query = _call(channel.unary_stream, "RunQuery", QueryRequest, QueryAnswer)
-        self._aggregate = _call(channel.unary_stream, "RunAggregationQuery", CountRequest, CountAnswer)
-        self._reading = Gathering(self._read)
-        self._commit = _call(channel.unary_unary, "Commit", CommitRequest, CommitAnswer)
+        self._batch_get = _reading(channel, "BatchGetDocuments", BatchGetRequest, BatchGetAnswer)
+        self._run_query = _reading(channel, "RunQuery", QueryRequest, QueryAnswer)
+        self._aggregate = _reading(channel, "RunAggregationQuery", CountRequest, CountAnswer)
+        self._together = Gathering(self._read)
+        self._commit = _insistent(channel.unary_unary(*_method("Commit", CommitRequest, CommitAnswer)))
 
     def get(self, *paths: str) -> list[Document | None]:
         possible = [path for path in paths if _can_exist(path)]
-        found = self._reading.get(possible) if possible else {}
+        found = self._together.get(possible) if possible else {}
         return [found.get(path) for path in paths]
 
     def _read(self, paths: list[str]) -> dict[str, Document]:
@@ -77,7 +77,7 @@ class FirestoreDocumentStore:
         asked.structured_query.CopyFrom(structured_query(self._database, query))
         asked.aggregations.add(alias="number").count.SetInParent()
         with _told_plainly():
-            answers = list(self._aggregate(request, metadata=self._metadata))
+            answers = self._aggregate(request, metadata=self._metadata)
         return sum(answer.result.aggregate_fields["number"].integer_value for answer in answers)
 
     def commit(self, *writes: Write) -> list[object]:
@@ -87,14 +87,19 @@ class FirestoreDocumentStore:
         return [moment(result.update_time) for result in results]
 
 
-def _call(kind: Any, name: str, request: Any, answer: Any) -> Any:
-    """One of Firestore's methods, with our retries and time-out, and with Google's exceptions."""
-    call = kind(
-        f"{SERVICE}/{name}", request_serializer=request.SerializeToString, response_deserializer=answer.FromString
-    )
-    return method.wrap_method(  # type: ignore[no-untyped-call]
-        call, default_retry=RETRY, default_timeout=CALL_SECONDS
-    )
+def _method(name: str, request: Any, answer: Any) -> tuple[str, Any, Any]:
+    return f"{SERVICE}/{name}", request.SerializeToString, answer.FromString
+
+
+def _reading(channel: Any, name: str, request: Any, answer: Any) -> Any:
+    """All answers at once: a stream that breaks off is read again from its beginning."""
+    stream = channel.unary_stream(*_method(name, request, answer))
+    return _insistent(lambda *arguments, **options: list(stream(*arguments, **options)))
+
+
+def _insistent(call: Any) -> Any:
+    """With our retries and time-out, and with Google's exceptions."""
+    return method.wrap_method(call, default_retry=RETRY, default_timeout=CALL_SECONDS)  # type: ignore[no-untyped-call]
 
 
 def _can_exist(path: str) -> bool:

@@ -10,10 +10,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Event, Lock
 
-from functions.ports import Document
+from functions.ports import Document, Unavailable
 
 MOST_AT_ONCE = 2
 """Readings under way at a time."""
+PATIENCE_SECONDS = 0.5
+"""Who has waited so long for one to end reads by itself: they may be stuck."""
 
 
 @dataclass
@@ -27,14 +29,15 @@ class _Reading:
 class Gathering:
     """``read`` gets names and returns those documents that there are; each name is read after it was asked for."""
 
-    def __init__(self, read: Callable[[list[str]], Mapping[str, Document]]) -> None:
-        self._read = read
+    def __init__(self, read: Callable[[list[str]], Mapping[str, Document]], patience: float = PATIENCE_SECONDS) -> None:
+        self._read, self._patience = read, patience
         self._lock = Lock()
         self._places = MOST_AT_ONCE
         self._next: _Reading | None = None
 
     def get(self, names: Iterable[str]) -> Mapping[str, Document]:
         """These and what others asked for at the same time. Raises what ``read`` raises."""
+        own = dict.fromkeys(names)
         with self._lock:
             if self._places:
                 self._places -= 1
@@ -42,17 +45,33 @@ class Gathering:
                 mine.may_begin.set()
             else:
                 mine = self._next = self._next or _Reading()
-            mine.names.update(dict.fromkeys(names))
+            mine.names.update(own)
             leads, mine.led = not mine.led, True
         if leads:
-            mine.may_begin.wait()
-            try:
-                mine.found.set_result(self._read(list(mine.names)))
-            except BaseException as error:
-                mine.found.set_exception(error)
-            finally:
+            self._lead(mine)
+        try:
+            return mine.found.result()
+        except Unavailable:
+            raise
+        except Exception:
+            if mine.names.keys() == own.keys():
+                raise
+            return self._read(list(own))  # it may be another's name that was refused
+
+    def _lead(self, reading: _Reading) -> None:
+        has_place = reading.may_begin.wait(self._patience)
+        with self._lock:
+            if self._next is reading:  # nobody may come to it any more
+                self._next = None
+            else:
+                has_place = True
+        try:
+            reading.found.set_result(self._read(list(reading.names)))
+        except BaseException as error:
+            reading.found.set_exception(error)
+        finally:
+            if has_place:
                 self._let_next_begin()
-        return mine.found.result()
 
     def _let_next_begin(self) -> None:
         with self._lock:

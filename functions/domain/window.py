@@ -19,7 +19,8 @@ MAX_SENDS = 3
 SHORTEST_POLL_SECONDS = 0.02
 LONGEST_POLL_SECONDS = 0.5
 CALL_SHARE = 4.0
-"""Between two polls there is at least so many times what a poll takes: a judge that is busy, or far, is asked less."""
+"""While no test is due there is at least so many times what a poll takes between two polls, up to LONGEST_POLL_SECONDS,
+and once what it takes while one is: a judge that is busy, or far, is asked less."""
 UNKNOWN_SHARE = 1 / 24
 """The pause between two polls as a share of the time waited so far, while nothing is known of when a test is due."""
 DUE_SHARE = 1 / 64
@@ -149,9 +150,10 @@ class Window:
         that is free and not seen is the judge's time lost. Where nothing is left to be sent, only the last one counts.
         """
         due = self._overhead + EARLY * min(self._recent, default=0.0)
-        pauses = [_pause(now - test.sent_at, due) for test in self._at_judge.values()]
-        wanted = (min if self._waiting or self._doubted else max)(pauses, default=0.0)
-        return min(LONGEST_POLL_SECONDS, max(SHORTEST_POLL_SECONDS, CALL_SHARE * call_seconds, wanted))
+        waited = [now - test.sent_at for test in self._at_judge.values()]
+        wanted = (min if self._waiting or self._doubted else max)((_pause(each, due) for each in waited), default=0.0)
+        share = 1.0 if any(each >= due for each in waited) else CALL_SHARE
+        return min(LONGEST_POLL_SECONDS, max(SHORTEST_POLL_SECONDS, share * call_seconds, wanted))
 
     def _learn(self, test: _AtJudge, execution: Execution, now: float) -> None:
         seconds = execution.wall_seconds or 0.0

@@ -56,13 +56,13 @@ def until(holds: Callable[[], bool]) -> None:
 def test_who_comes_alone_is_read_at_once() -> None:
     store = Store()
     store.may_answer.release()
-    assert Gathering(store.read).get(["a", "missing"]).keys() == {"a"}
+    assert Gathering(store.read, patience=600).get(["a", "missing"]).keys() == {"a"}
     assert store.readings == [["a", "missing"]]
 
 
 def test_what_is_asked_for_while_readings_are_under_way_is_one_reading_and_begins_after_it_was_asked_for() -> None:
     store = Store()
-    gathering = Gathering(store.read)
+    gathering = Gathering(store.read, patience=600)
     pool, waiting = asked_behind(store, gathering, "a", "b", "c")
     assert len(store.readings) == MOST_AT_ONCE, "the others' reading has not begun"
     store.may_answer.release()
@@ -77,7 +77,7 @@ def test_what_is_asked_for_while_readings_are_under_way_is_one_reading_and_begin
 
 def test_an_error_reaches_all_who_wait_for_that_reading_and_nobody_after_it() -> None:
     store = Store()
-    gathering = Gathering(store.read)
+    gathering = Gathering(store.read, patience=600)
     pool, waiting = asked_behind(store, gathering, "a", "b")
     store.error = Unavailable("away")
     store.may_answer.release(10)
@@ -87,3 +87,37 @@ def test_an_error_reaches_all_who_wait_for_that_reading_and_nobody_after_it() ->
     pool.shutdown()
     store.error = None
     assert gathering.get(["later"]).keys() == {"later"}
+
+
+def test_who_has_waited_long_reads_by_itself_for_all_who_came_to_it() -> None:
+    store = Store()
+    gathering = Gathering(store.read, patience=0.001)
+    with ThreadPoolExecutor(MOST_AT_ONCE + 1) as pool:
+        for number in range(MOST_AT_ONCE):
+            pool.submit(gathering.get, [f"stuck-{number}"])
+        store.wait_for(MOST_AT_ONCE)
+        late = pool.submit(gathering.get, ["late"])
+        store.wait_for(MOST_AT_ONCE + 1)
+        store.may_answer.release(MOST_AT_ONCE + 1)
+        assert late.result().keys() == {"late"}
+    store.may_answer.release()
+    assert gathering.get(["next"]).keys() == {"next"}, "no place was lost"
+
+
+def test_a_name_that_is_refused_harms_nobody_elses_reading() -> None:
+    store = Store()
+    gathering = Gathering(store.read, patience=600)
+
+    def refusing(names: list[str]) -> Mapping[str, Document]:
+        found = store.read(names)
+        if "bad" in names:
+            raise ValueError("refused")
+        return found
+
+    gathering._read = refusing
+    pool, (good, bad) = asked_behind(store, gathering, "good", "bad")
+    store.may_answer.release(100)
+    assert good.result().keys() == {"good"}
+    with pytest.raises(ValueError, match="refused"):
+        bad.result()
+    pool.shutdown()
