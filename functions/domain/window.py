@@ -18,9 +18,6 @@ MAX_SENDS = 3
 
 SHORTEST_POLL_SECONDS = 0.02
 LONGEST_POLL_SECONDS = 0.5
-CALL_SHARE = 4.0
-"""While no test is due there is at least so many times what a poll takes between two polls, up to LONGEST_POLL_SECONDS,
-and once what it takes while one is: a judge that is busy, or far, is asked less."""
 UNKNOWN_SHARE = 1 / 24
 """The pause between two polls as a share of the time waited so far, while nothing is known of when a test is due."""
 DUE_SHARE = 1 / 64
@@ -144,7 +141,8 @@ class Window:
         self._at_judge.clear()
 
     def pause(self, now: float, call_seconds: float = 0.0) -> float:
-        """Seconds until the judge is asked again; the last poll took ``call_seconds``.
+        """Seconds until the judge is asked again; the last poll took ``call_seconds``, and a judge that is busy or far
+        is not asked for more than half of the time.
 
         Once the first test is done nothing is asked before the next one can be; then, while it runs, often: a place
         that is free and not seen is the judge's time lost. Where nothing is left to be sent, only the last one counts.
@@ -152,8 +150,7 @@ class Window:
         due = self._overhead + EARLY * min(self._recent, default=0.0)
         waited = [now - test.sent_at for test in self._at_judge.values()]
         wanted = (min if self._waiting or self._doubted else max)((_pause(each, due) for each in waited), default=0.0)
-        share = 1.0 if any(each >= due for each in waited) else CALL_SHARE
-        return min(LONGEST_POLL_SECONDS, max(SHORTEST_POLL_SECONDS, share * call_seconds, wanted))
+        return min(LONGEST_POLL_SECONDS, max(SHORTEST_POLL_SECONDS, call_seconds, wanted))
 
     def _learn(self, test: _AtJudge, execution: Execution, now: float) -> None:
         seconds = execution.wall_seconds or 0.0
