@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run page gallery screenshots test load bundle check check-page check-terraform bench-line bench-judge bench-adaptive bench-emulators both-ways contract-judge0 faults audit fuzz format lock clean
+.PHONY: help install run page gallery screenshots test test-full load bundle check check-page check-terraform bench bench-quick bench-line bench-judge bench-adaptive bench-emulators both-ways contract-judge0 faults audit fuzz format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -45,10 +45,16 @@ frontend/dist-gallery/index.json: frontend/node_modules/installed $(FRONTEND) $(
 screenshots: .venv/installed page ## Take the README's pictures of the page again
 	@SCREENSHOTS=1 $(BIN)/python -m pytest tests/browser
 
+# Whole stacks first: one of them beside the small tests at the end would leave the cores idle.
+SUITES := $(addprefix tests/, browser stack contract runner emulator fuzz sandbox terraform unit)
+
 test: .venv/installed .venv-load/installed page ## Run every test suite, on its own stack and free ports
 	@if $(NODE_IS_THERE); then npm --prefix frontend test --silent && $(MAKE) --no-print-directory frontend/dist-gallery/index.json; fi
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --ignore tests/faults
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(SUITES)
 	@$(BIN)/python -m pytest tests/faults  # by themselves: their leases of 2 s leave a busy machine no room
+
+test-full: .venv/installed .venv-load/installed page ## What `make test` plays in a short form, in full (40 minutes)
+	@FULL=1 $(MAKE) --no-print-directory test bundle
 
 load: .venv/installed .venv-load/installed ## 300 students sit an exam, by Locust, on a stack of its own (5 minutes; LOAD_URL: there)
 	@$(BIN)/python -m tests.benchmarks.load
@@ -60,6 +66,12 @@ load: .venv/installed .venv-load/installed ## 300 students sit an exam, by Locus
 
 bundle: .venv/installed ## What is deployed, installed and served by itself in each Python there is (2 minutes)
 	@$(BIN)/python -m tests.bundle
+
+bench: .venv/installed ## Measure everything against its limit or its peers; writes docs/benchmarks.md (15 minutes; NAME alone: python -m tests.benchmarks.NAME)
+	@$(BIN)/python -m tests.benchmarks
+
+bench-quick: .venv/installed ## Hold the counts of documents, tasks and calls to their bounds; no times (1 minute)
+	@$(BIN)/python -m pytest -q tests/contract/test_costs.py tests/unit/test_document_counts.py tests/contract/test_standing.py
 
 bench-line: .venv/installed ## Measure how well the line is served: busy slots, waits, estimates (5 minutes)
 	@$(BIN)/python -m tests.benchmarks.line
@@ -78,10 +90,10 @@ contract-judge0: .venv/installed ## Hold a real Judge0 (JUDGE0_URL) to what is t
 	  $(BIN)/python -m pytest tests/contract/test_judge.py tests/runner/test_official_sdk.py tests/runner/test_both_ways.py; fi
 
 both-ways: .venv/installed ## Judge every sample submission compiled once and with each test (5 minutes)
-	@JUDGING_FULL=1 $(BIN)/python -m pytest tests/runner/test_both_ways.py
+	@FULL=1 $(BIN)/python -m pytest tests/runner/test_both_ways.py
 
 faults: .venv/installed ## Break things on purpose, in full (10 minutes; `make test` plays a short form)
-	@FAULTS_FULL=1 $(BIN)/python -m pytest -m "long or not long" -s tests/faults
+	@FULL=1 $(BIN)/python -m pytest -m "long or not long" -s tests/faults
 
 check: .venv/installed check-terraform check-page ## Lint, types, import rules, Terraform, the page
 	@$(BIN)/ruff check .

@@ -138,6 +138,7 @@ def _add_submissions(app: OpenAPI, service: Service) -> None:
             if shown.student != g.caller.subject:
                 raise not_found("submission of yours")
             if shown.status is Status.CANCELLED:
+                service.standing.changed(shown.submission_id)  # by us perhaps, the first answer lost
                 return json_answer(views.submission(service, g.caller, shown))
             try:
                 return json_answer(views.submission(service, g.caller, intake.cancel(service, shown, at)))

@@ -81,6 +81,8 @@ def _wait_while_open(service: Service, lease: Lease, until: float, error: Unavai
     with suppress(Unavailable):
         breaker.suspect(service, lease.judge_name, lease.judge, error)
     while True:
+        if lease.judge_name not in service.judges():  # it has left: nobody waits for it
+            raise JudgeAway(str(error)) from error
         with suppress(Unavailable):
             if breaker.judge_answers(service, lease.judge_name):
                 return

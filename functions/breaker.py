@@ -8,7 +8,7 @@ from functions import records, tickets
 from functions.domain import breaker
 from functions.domain.breaker import Breaker, State
 from functions.domain.submission import RunType
-from functions.judges import STATES, learn, states
+from functions.judges import STATES, learn, must_tell, states, told
 from functions.keeping import forget, keep
 from functions.logs import log
 from functions.matching import first_of, groups
@@ -16,17 +16,22 @@ from functions.ports import Conflict, Create, Judge, Unavailable, Update
 from functions.service import Service
 from functions.slots import free_slots
 
+LANGUAGES_SECONDS = 60.0
+"""How often a judge is asked anew for what it has; mostly the adapter knows."""
+
 
 def state(service: Service, judge: str) -> Breaker:
-    """The judge's breaker, at most a second old."""
-    return states(service).get(judge) or breaker.closed(service.clock.now())
+    """The judge's breaker, at most a second old. One that has left does not answer, and nobody probes it."""
+    now = service.clock.now()
+    if judge not in service.judges():
+        return Breaker(now, State.OPEN)
+    return states(service).get(judge) or breaker.closed(now)
 
 
 def any_ready(service: Service) -> bool:
     """Whether work may go to some judge, as far as is known without asking one."""
-    listed = service.judges()
-    told = listed if len(listed) < 2 else listed.keys() & service.languages.keys()
-    return any(state(service, judge).state is State.CLOSED for judge in told)
+    known = told(service) if must_tell(service) else service.judges()
+    return any(state(service, judge).state is State.CLOSED for judge in known)
 
 
 def any_answers(service: Service) -> bool:
@@ -38,12 +43,19 @@ def any_answers(service: Service) -> bool:
 def judge_answers(service: Service, judge: str) -> bool:
     """Whether work may go to this judge. Where a probe is due and nobody else makes it, it is made here.
 
-    Where there are several, this process must know its languages, too: it asks for them here.
+    Of one with a name this process must know its languages, too: it asks for them here.
     """
     known = state(service, judge)
     if known.state is not State.CLOSED and not (known.probe_due(service.clock.now()) and probe(service, judge)):
         return False
-    return len(service.judges()) < 2 or judge in service.languages or _tells_languages(service, judge)
+    return not must_tell(service) or judge in told(service) or _tells_languages(service, judge)
+
+
+def ask_languages(service: Service) -> None:
+    """Once a minute those that are up: what a judge has may change, and so may the host behind an address."""
+    for judge in service.judges() if must_tell(service) else ():
+        if state(service, judge).state is State.CLOSED:
+            keep(service, f"languages of {judge}", LANGUAGES_SECONDS, partial(_tells_languages, service, judge))
 
 
 def _tells_languages(service: Service, judge: str) -> bool:
@@ -75,7 +87,9 @@ def suspect(service: Service, name: str, judge: Judge, error: Exception) -> None
 
 
 def trip(service: Service, judge: str, error: Exception) -> None:
-    """The judge does not answer."""
+    """The judge does not answer. One that has left is nobody's any more."""
+    if judge not in service.judges():
+        return
     known, version = _read(service, judge)
     if known.state is State.OPEN:
         return

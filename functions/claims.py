@@ -12,6 +12,7 @@ from functions import records, tickets
 from functions.domain import retry
 from functions.domain.line import Lines, Slot, Waiting, candidates, may_go_on, pick
 from functions.domain.submission import RunType, Status, Submission
+from functions.judges import must_tell
 from functions.keeping import keep
 from functions.leases import Lease
 from functions.logs import log
@@ -71,7 +72,7 @@ def _waiting(service: Service, kind: RunType, group: Group) -> tuple[list[Waitin
 
 def _others_wait(service: Service, kind: RunType) -> bool:
     """Whether the line holds work that the judges which are up, or which this process knows, cannot do."""
-    return len(service.judges()) > 1 and bool(service.store.find(records.line(kind, 1, select=records.WAITING)))
+    return must_tell(service) and bool(service.store.find(records.line(kind, 1, select=records.WAITING)))
 
 
 def _first_of(service: Service, kind: RunType, width: int, group: Group) -> list[Waiting]:

@@ -94,13 +94,53 @@ def _turn_at(service: Service, attempt_id: str) -> Iterator[None]:
 
 
 def _try(service: Service, caller: Caller, request: Request, identifier: str, *, repeatable: bool) -> Intake | None:
-    """One attempt at the conditional batch; None where somebody else's write came first."""
-    attempt_path = f"{records.ATTEMPTS}/{request.attempt_id}"
-    known, attempt_document = service.store.get(records.submission_path(identifier), attempt_path)
-    if known is not None:
+    """One attempt at the conditional batch; None where somebody else's write came first.
+
+    Whether a key is known is asked before a refusal; else the batch itself finds out, for it creates the document.
+    """
+    try:
+        prepared = _prepare(service, caller, request, identifier)
+    except Refusal:
+        known = service.store.get(records.submission_path(identifier))[0] if repeatable else None
+        if known is None:
+            raise
         return _repeat(records.submission_of(known), request)
-    if attempt_document is None:
-        raise not_found("attempt")
+    if isinstance(prepared, Intake):
+        return prepared
+    submission, after, writes = prepared
+    try:
+        _commit(service, writes)
+    except Conflict:
+        # The commit may have been ours after all, its first answer lost: then the document is there.
+        written = service.store.get(records.submission_path(identifier))[0]
+        if written is None:
+            return None
+        mine = records.submission_of(written)
+        return _repeat(mine, request) if repeatable else Intake(mine, created=True)
+    service.remember(after)
+    return Intake(submission, created=True)
+
+
+def _commit(service: Service, writes: list[Write]) -> None:
+    """And have the Run that is replaced read anew, whatever became of it. Raises Conflict, Unavailable."""
+    try:
+        service.store.commit(*writes)
+    finally:
+        for write in writes:
+            if isinstance(write, Update) and write.path.startswith(records.SUBMISSIONS):
+                service.standing.changed(write.path.rpartition("/")[2])
+
+
+def _prepare(
+    service: Service, caller: Caller, request: Request, identifier: str
+) -> Intake | tuple[Submission, Attempt, list[Write]]:
+    """The submission with its turn, the attempt as it will be, and the batch; or what was accepted before.
+
+    Raises Refusal.
+    """
+    attempt_document, found = _read(service, request)
+    if identifier in found:
+        return _repeat(records.submission_of(found[identifier]), request)
     attempt = records.attempt_of(attempt_document)
     exam = find_exam(service, attempt.exam_id)
     if exam is None:
@@ -111,23 +151,38 @@ def _try(service: Service, caller: Caller, request: Request, identifier: str, *,
     if question is None:
         raise not_found("question in this exam")
     _check(service, request, attempt, question.fields, now)
-
     submission = replace(
         _new_submission(caller, request, identifier, exam, question.fields, now),
         traceparent=service.tracer.traceparent(),
     )
-    writes = _with_turn(service, attempt, attempt_document, submission)
-    try:
-        service.store.commit(*writes)
-    except Conflict:
-        # The commit may have been ours after all, its first answer lost: then the document is there.
-        written = service.store.get(records.submission_path(identifier))[0]
-        if written is None:
-            return None
-        mine = records.submission_of(written)
-        return _repeat(mine, request) if repeatable else Intake(mine, created=True)
-    [created] = [write for write in writes if isinstance(write, Create)]
-    return Intake(replace(submission, turn_at=created.fields["turn_at"]), created=True)
+    return _with_turn(service, attempt, attempt_document, submission, found)
+
+
+def _read(service: Service, request: Request) -> tuple[Document, dict[str, Document]]:
+    """The attempt, and by id those of its submissions on which the new one's turn depends. Raises Refusal(404).
+
+    Which ones the attempt says; this process may know from its last submission, and then reads all at once.
+    """
+    seen = service.attempts.get(request.attempt_id)
+    expected = [] if seen is None else _turn_depends_on(service, seen, request)
+    paths = [f"{records.ATTEMPTS}/{request.attempt_id}", *map(records.submission_path, expected)]
+    document, *others = service.store.get(*paths)
+    if document is None:
+        raise not_found("attempt")
+    needed = _turn_depends_on(service, records.attempt_of(document), request)
+    missing = [identifier for identifier in needed if identifier not in expected]
+    others += service.store.get(*map(records.submission_path, missing)) if missing else []
+    return document, {each.document_id: each for each in others if each is not None}
+
+
+def _turn_depends_on(service: Service, attempt: Attempt, request: Request) -> list[str]:
+    """The Run that this one replaces, and the last in its queue, where that may still wait at a turn to keep from."""
+    last = attempt.last_turns.get(request.run_type)
+    waiting = attempt.waiting_runs.get(request.question_id) if request.run_type is RunType.RUN else None
+    needed = [waiting] if waiting else []
+    if last is not None and last.turn_at + timedelta(seconds=service.rules.turn_spacing) > service.clock.now():
+        needed.append(last.submission_id)
+    return list(dict.fromkeys(needed))
 
 
 def _repeat(known: Submission, request: Request) -> Intake:
@@ -210,16 +265,18 @@ def _new_submission(
     )
 
 
-def _with_turn(service: Service, attempt: Attempt, attempt_document: Document, submission: Submission) -> list[Write]:
+def _with_turn(
+    service: Service,
+    attempt: Attempt,
+    attempt_document: Document,
+    submission: Submission,
+    found: Mapping[str, Document],
+) -> tuple[Submission, Attempt, list[Write]]:
     """The batch: the submission with its turn, the attempt, and the waiting Run that it replaces."""
     kind, now = submission.run_type, submission.created_at
     last = attempt.last_turns.get(kind)
     waiting = attempt.waiting_runs.get(submission.question_id) if kind is RunType.RUN else None
-    needed = [waiting] if waiting else []
     spacing = timedelta(seconds=service.rules.turn_spacing)
-    if last is not None and last.turn_at + spacing > now:
-        needed.append(last.submission_id)
-    found = {d.document_id: d for d in _get_submissions(service, needed)}
     previous = found.get(last.submission_id) if last is not None else None
     turn_at = turn(now, None if previous is None or last is None else (_status(previous), last.turn_at), spacing)
 
@@ -250,12 +307,7 @@ def _with_turn(service: Service, attempt: Attempt, attempt_document: Document, s
     writes.append(Create(records.submission_path(submission.submission_id), records.submission_fields(submission)))
     changes = records.attempt_intake_fields(after)
     writes.append(Update(attempt_document.path, changes, attempt_document.version))
-    return writes
-
-
-def _get_submissions(service: Service, identifiers: list[str]) -> list[Document]:
-    paths = [records.submission_path(identifier) for identifier in dict.fromkeys(identifiers)]
-    return [document for document in service.store.get(*paths) if document is not None] if paths else []
+    return submission, after, writes
 
 
 def _status(document: Document) -> Status:
@@ -269,6 +321,7 @@ def cancel(service: Service, submission: Submission, version: object) -> Submiss
     after = replace(submission, status=Status.CANCELLED, finished_at=service.clock.now())
     changes = records.submission_changes(submission, after)
     service.store.commit(Update(records.submission_path(submission.submission_id), changes, version))
+    service.standing.changed(submission.submission_id)
     return after
 
 

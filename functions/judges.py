@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functions import records
 from functions.domain import breaker
 from functions.domain.breaker import Breaker, State
+from functions.domain.line import ONLY_JUDGE
 from functions.keeping import keep
 from functions.ports import Language, Unavailable
 from functions.service import Service
@@ -49,9 +50,24 @@ def usable(service: Service) -> frozenset[str]:
     return up or frozenset(listed)
 
 
+def must_tell(service: Service) -> bool:
+    """Whether work goes by what each judge has. The one without a name gets all, and is never asked for it."""
+    return ONLY_JUDGE not in service.judges()
+
+
+def told(service: Service) -> Mapping[str, frozenset[str]]:
+    """What each judge has that has told this process, also where it is away now. One that left is forgotten."""
+    listed = service.judges()
+    with service.lock:
+        for name in service.languages.keys() - listed.keys():
+            del service.languages[name]
+        return {name: service.languages[name] for name in listed if name in service.languages}
+
+
 def learn(service: Service, judge: str, languages: tuple[Language, ...]) -> None:
     """Remember what a judge has just told."""
-    service.languages[judge] = frozenset(language.name for language in languages)
+    with service.lock:
+        service.languages[judge] = frozenset(language.name for language in languages)
 
 
 def offered(service: Service) -> tuple[tuple[Language, ...], bool]:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from functions import records
-from functions.domain.line import FIRST_SLOT, ONLY_JUDGE, Slot, Waiting
-from functions.judges import usable
+from functions.domain.line import FIRST_SLOT, Slot, Waiting
+from functions.judges import must_tell, told, usable
 from functions.ports import Document, Query
 from functions.questions import QuestionDamaged, question_version
 from functions.service import Service
@@ -37,9 +37,9 @@ class Group:
 def groups(service: Service) -> list[Group]:
     """The judges that may take work now, by their lowest slots. One that this process has yet to ask is left out."""
     listed = service.judges()
-    if ONLY_JUDGE in listed:
+    if not must_tell(service):
         return [Group(frozenset(listed))]
-    known = {name: service.languages[name] for name in listed if name in service.languages}
+    known = told(service)
     everything = frozenset().union(*known.values())
     up = usable(service) & known.keys()
     alike: dict[frozenset[str], list[Slot]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -34,7 +35,20 @@ class SubmissionRequest(BaseModel):
     stdin: Annotated[str, StringConstraints(max_length=MAX_STDIN_BYTES)] | None = None
 
 
-class SubmissionHeaders(BaseModel):
+class Parameters(BaseModel):
+    """Of a header or a query. The framework asks for the schema at each request: it is made once."""
+
+    @classmethod
+    def model_json_schema(cls, *arguments: Any, **options: Any) -> dict[str, Any]:
+        return super().model_json_schema(*arguments, **options) if arguments or options else _plain_schema(cls)
+
+
+@cache
+def _plain_schema(model: type[Parameters]) -> dict[str, Any]:
+    return super(Parameters, model).model_json_schema()
+
+
+class SubmissionHeaders(Parameters):
     idempotency_key: Annotated[
         str | None,
         Field(
@@ -54,7 +68,7 @@ class AttemptPath(BaseModel):
     attempt_id: str
 
 
-class AttemptQuery(BaseModel):
+class AttemptQuery(Parameters):
     page_token: Annotated[str | None, Field(max_length=512)] = None
 
 

@@ -227,10 +227,24 @@ class Judge(Protocol):
 
 @dataclass(frozen=True)
 class Host:
-    """A judge of this deployment. ``slots``: how many submissions it bears at once, where it has an own number."""
+    """A judge of this deployment. ``slots``: how many submissions it bears at once, where it has an own number.
+
+    ``named_at``: the monotonic second of the last look-up that named it; None where the setting itself does.
+    """
 
     judge: Judge
     slots: int | None = None
+    named_at: float | None = None
+
+
+class Autoscaler(Protocol):
+    """Whoever starts and ends the judges' machines, where they come and go with the load."""
+
+    def want(self, judges: int) -> None:
+        """Tell how many there should be now. It is told again each minute: a number that got lost does no harm.
+
+        Raises Unavailable.
+        """
 
 
 class ObjectStore(Protocol):

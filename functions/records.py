@@ -11,11 +11,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from functions.domain.breaker import Breaker, State
+from functions.domain.concurrency import Bounds
 from functions.domain.exam import Attempt, Exam, LastTurn
 from functions.domain.line import ONLY_JUDGE, Slot, Waiting
 from functions.domain.question import Data, Limits, Question, Stored, TestCase, Validator
 from functions.domain.rejudging import Compared, Rejudging, Stage, original_id
 from functions.domain.scoring import Group, Scored
+from functions.domain.sharing import Control, Setting
 from functions.domain.submission import COPY_OF, Outcome, RunType, Status, Submission
 from functions.domain.verdict import TestResult, Verdict
 from functions.ports import Condition, Document, Fields, Query, ServerTime
@@ -52,6 +54,7 @@ DELETE_AT = "delete_at"
 """Firestore deletes a submission within a day after this moment. Only what an archive holds is ever given one."""
 VERSION_SECRET_PATH = f"{CONTROL}/versions"
 SLOTS_PATH = f"{CONTROL}/slots"
+FLEET_PATH = f"{CONTROL}/fleet"
 MOST_VALUES = 30
 """Firestore's bound on the values of one ``in``."""
 CHUNK_BYTES = 900_000
@@ -221,6 +224,34 @@ def slot_of(document: Document) -> Slot:
     record = dict(document.fields)
     kind = record.pop("last_kind")
     return Slot(number=int(document.document_id), last_kind=RunType(kind) if kind else None, **record)
+
+
+def control_fields(control: Control) -> dict[str, Any]:
+    """Most deployments have one judge: theirs is the setting alone."""
+    seeded = {name: _setting_word(setting) for name, setting in control.seeded.items()}
+    if control.set_at is None:
+        return {"seeded": seeded.get(ONLY_JUDGE, seeded)}
+    return {"seeded": seeded, "seen": dict(control.seen), "set_at": control.set_at}
+
+
+def control_of(document: Document | None) -> Control:
+    if document is None:
+        return Control()
+    seeded = document.fields["seeded"]
+    named = seeded if isinstance(seeded, Mapping) else {ONLY_JUDGE: seeded}
+    return Control(
+        seeded={name: _setting_of(word) for name, word in named.items()},
+        seen=document.fields.get("seen", {}),
+        set_at=document.fields.get("set_at"),
+    )
+
+
+def _setting_word(setting: Setting) -> int | str:
+    return f"auto:{setting.least}-{setting.most}" if isinstance(setting, Bounds) else setting
+
+
+def _setting_of(word: int | str) -> Setting:
+    return Bounds(*map(int, word.removeprefix("auto:").split("-"))) if isinstance(word, str) else word
 
 
 def exam_fields(exam: Exam) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from functions.asking import Stopped, ask
 from functions.domain.verdict import Ending, Execution
 from functions.domain.window import TestCannotBeJudged, Window
 from functions.leases import Lease
-from functions.pacing import saw
+from functions.pacing import saw, work_of
 from functions.ports import Program, Step
 from functions.service import Service
 
@@ -80,7 +80,7 @@ def run(
     Raises LeaseLost, JudgeAway, Stopped, TestCannotBeJudged.
     """
     deadline = programs[0].limits.wall_seconds + QUEUED_AT_JUDGE_SECONDS
-    step = programs[0].step
+    work = work_of(programs[0])
     window = Window(len(programs), service.rules.batch_size, deadline)
     told_at = service.clock.monotonic()
     call_seconds = 0.0
@@ -94,7 +94,7 @@ def run(
             told_at = service.clock.monotonic()
         service.clock.sleep(window.pause(service.clock.monotonic(), call_seconds))
         asked_at = service.clock.monotonic()
-        _poll(service, lease, window, step)
+        _poll(service, lease, window, work)
         call_seconds = service.clock.monotonic() - asked_at
         look(window)
     return window.done
@@ -107,7 +107,7 @@ def _send(service: Service, lease: Lease, window: Window, programs: Sequence[Pro
         window.sent(index, token, service.clock.monotonic())
 
 
-def _poll(service: Service, lease: Lease, window: Window, step: Step) -> None:
+def _poll(service: Service, lease: Lease, window: Window, work: str | None) -> None:
     tokens = window.tokens
     if not tokens:
         return
@@ -115,8 +115,8 @@ def _poll(service: Service, lease: Lease, window: Window, step: Step) -> None:
     for token in tokens:
         if token in known:
             now, execution = service.clock.monotonic(), known[token]
-            if execution is not None and step is not Step.BUILD:  # which says nothing of how long it compiled
-                saw(service, lease.judge_name, now - window.sent_at(token), execution)
+            if execution is not None and work is not None:
+                saw(service, lease.judge_name, work, now - window.sent_at(token), execution)
             window.polled(token, execution, now)
         else:
             window.lost(token)

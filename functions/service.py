@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from functions.data_cache import DataCache
 from functions.domain.concurrency import Bounds, Seen
-from functions.ports import Clock, DocumentStore, Host, ObjectStore, TicketQueue, Tracer
+from functions.domain.exam import Attempt
+from functions.ports import Autoscaler, Clock, DocumentStore, Host, ObjectStore, TicketQueue, Tracer
 from functions.standing import Standing
 from functions.traces import Untraced
 
@@ -25,6 +26,8 @@ class Rules:
     max_concurrent_submissions: int = 3
     concurrency: Bounds | None = None
     """Within these the slots of each judge without a number of its own follow what it bears."""
+    judges_scale: Bounds | None = None
+    """How many judges there may be, where they come and go with the load."""
     batch_size: int = 3
     run_max_wait: float = 30.0
     turn_spacing: float = 15.0
@@ -86,6 +89,9 @@ def turnstiles() -> tuple[threading.Lock, ...]:
     return tuple(threading.Lock() for _ in range(256))
 
 
+MOST_ATTEMPTS = 1024
+
+
 @dataclass(frozen=True)
 class Service:
     store: DocumentStore
@@ -97,6 +103,8 @@ class Service:
     draining: Draining
     objects: ObjectStore | None = None
     """None: there is none. Then no question has data in it, and no output is kept beyond what a document holds."""
+    autoscaler: Autoscaler | None = None
+    """None: nobody is told how many judges there should be."""
     tracer: Tracer = field(default_factory=Untraced)
     rng: random.Random = field(default_factory=random.Random)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -109,6 +117,8 @@ class Service:
     turnstiles: tuple[threading.Lock, ...] = field(default_factory=turnstiles)
     """One request for an attempt at a time: all at once they would only undo each other's readings. Attempts share
     them by chance, which costs a few milliseconds."""
+    attempts: dict[str, Attempt] = field(default_factory=dict)
+    """As this process last wrote them; somebody else may have since."""
     receipt_key: str | None = field(default=None, repr=False)
     """None: no receipts are given."""
     data: DataCache = field(default_factory=DataCache)
@@ -122,6 +132,19 @@ class Service:
     """Whether judges come and go while this process runs."""
     languages: dict[str, frozenset[str]] = field(default_factory=dict)
     """What each judge had when this process last asked it, also where it is away now."""
+
+    def remember(self, attempt: Attempt) -> None:
+        """In ``attempts``: the latest MOST_ATTEMPTS are kept."""
+        with self.lock:
+            self.attempts.pop(attempt.attempt_id, None)
+            self.attempts[attempt.attempt_id] = attempt
+            while len(self.attempts) > MOST_ATTEMPTS:
+                del self.attempts[next(iter(self.attempts))]
+
+    @cached_property
+    def begun(self) -> datetime:
+        """When this process first looked whose the slots are: its settings are no younger."""
+        return self.clock.now()
 
     @cached_property
     def standing(self) -> Standing:

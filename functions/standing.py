@@ -7,6 +7,7 @@ length of the line (design, rule 9). What stays in a line does not change: so a 
 
 from __future__ import annotations
 
+import sys
 import threading
 from bisect import bisect_left, insort
 from collections import deque
@@ -29,9 +30,9 @@ MEND_SECONDS = 10.0
 """How often keys that stand before the real head of a line are dropped, should a change have been missed after all."""
 RELOAD_SECONDS = 60.0
 """After so long without a question the lines are read anew, instead of all that happened in between."""
-KEPT_SECONDS = 60.0
-"""How often a waiting submission is read anew all the same, should a change have been missed."""
-KEPT_CHARACTERS = 32_000_000
+KEPT_SECONDS = 15.0
+"""How often a waiting submission is read anew all the same, should a change have been missed or it have been erased."""
+KEPT_BYTES = 32_000_000
 """Of the source code of those that are kept: past it the oldest go."""
 SINCE_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -50,8 +51,9 @@ class Kept:
     since: float
 
     @property
-    def characters(self) -> int:
-        return len(self.submission.code) + len(self.submission.stdin or "")
+    def bytes(self) -> int:
+        """In memory, where one character may make all of them four bytes long."""
+        return sys.getsizeof(self.submission.code) + sys.getsizeof(self.submission.stdin)
 
 
 class Standing:
@@ -65,10 +67,10 @@ class Standing:
         self._lines: dict[RunType, list[Key]] = {kind: [] for kind in RunType}
         self._places: dict[str, tuple[RunType, Key]] = {}
         self._kept: dict[str, Kept] = {}
-        self._characters = 0
+        self._bytes = 0
         self._read_at: float | None = None
-        self._steps = 0
-        """Readings begun and ended: odd while there is one."""
+        self._steps = self._changes = 0
+        """Readings begun and ended: odd while there is one; and what this process has changed itself."""
         self._failed: Unavailable | None = None
         """How the last of them ended."""
         # of who reads
@@ -110,33 +112,44 @@ class Standing:
 
         That is at most FRESH_SECONDS old. Raises Unavailable, and what ``read`` raises.
         """
+        asked = self._clock.monotonic()
         if submission_id in self._kept:
             self._refresh()
         with self._lock:
             kept = self._kept.get(submission_id)
-            begun, steps = self._clock.monotonic(), self._steps
-        if kept is not None and begun - kept.since < KEPT_SECONDS:
+            begun, known = self._clock.monotonic(), (self._steps, self._changes)
+            fresh = self._read_at is not None and self._read_at > asked - FRESH_SECONDS  # and no slow reading's
+        if kept is not None and fresh and begun - kept.since < KEPT_SECONDS:
             return kept.submission
         document = read()
         found = None if document is None else records.submission_of(document)
         with self._lock:
             self._drop(submission_id)
+            if document is None:
+                self._leave(submission_id)
             # else a change that came behind this reading may have been seen already, and will not be seen again
-            apart = steps == self._steps and steps % 2 == 0
+            apart = known == (self._steps, self._changes) and self._steps % 2 == 0
             if apart and document is not None and found is not None and found.status is Status.QUEUED:
                 self._keep(Kept(found, document.fields["changed_at"], begun))
         return found
 
+    def changed(self, submission_id: str) -> None:
+        """This process has just taken it out of its line: the next one who asks reads it."""
+        with self._lock:
+            self._changes += 1
+            self._leave(submission_id)
+            self._drop(submission_id)
+
     def _keep(self, kept: Kept) -> None:
         self._kept[kept.submission.submission_id] = kept
-        self._characters += kept.characters
-        while self._characters > KEPT_CHARACTERS:
+        self._bytes += kept.bytes
+        while self._bytes > KEPT_BYTES:
             self._drop(next(iter(self._kept)))
 
     def _drop(self, submission_id: str) -> None:
         kept = self._kept.pop(submission_id, None)
         if kept is not None:
-            self._characters -= kept.characters
+            self._bytes -= kept.bytes
 
     def _before(self, kind: RunType, own: int) -> dict[RunType, int]:
         """All Submits are taken before any Run."""
@@ -200,7 +213,7 @@ class Standing:
         with self._lock:
             self._places, self._lines = places, lines
             self._kept.clear()
-            self._characters = 0
+            self._bytes = 0
 
     def _follow(self, now: float) -> None:
         """What changed; each change is read for SETTLE_SECONDS after it was first seen, and then never again."""

@@ -13,8 +13,9 @@ from functions.domain.submission import RunType, Status, Submission
 from functions.judges import best
 from functions.logs import log
 from functions.ports import Condition, Conflict, Query, Update
+from functions.scaling import tell_wanted
 from functions.service import Service
-from functions.slots import follow_judges, read_slots
+from functions.slots import follow_judges, keep_seeded, read_slots, tell_queues
 
 MOST_ORPHANS = 50
 """How many one run puts back in line; the next one goes on."""
@@ -37,8 +38,14 @@ class Findings:
 
 def sweep(service: Service) -> Findings:
     """One run. Raises Unavailable where the store is away."""
-    follow_judges(service)
+    if service.judges_change:
+        follow_judges(service)
+    else:
+        keep_seeded(service)
+    breaker.ask_languages(service)
     slots, versions = read_slots(service)
+    if service.judges_change or service.rules.concurrency is not None:  # who changed them may not have been heard
+        tell_queues(service, sum(not slot.retired for slot in slots))
     freed = [_free_expired(service, slot, versions[records.slot_path(slot.number)]) for slot in slots]
     abandoned = [each.status for each in (*freed, *_put_back_orphans(service, slots)) if each is not None]
     answers = breaker.any_answers(service)
@@ -54,6 +61,7 @@ def sweep(service: Service) -> Findings:
         oldest_wait_seconds=max(_oldest_wait(service, kind) if waiting[kind] else 0.0 for kind in RunType),
     )
     log("info", "swept", "The sweep ran.", **asdict(findings))
+    tell_wanted(service, slots, waiting, findings.oldest_wait_seconds)
     return findings
 
 

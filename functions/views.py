@@ -93,11 +93,11 @@ def submission(service: Service, caller: Caller, shown: Submission) -> models.Su
 
 def expected_wait(service: Service, ahead: Mapping[RunType, int], slots: int) -> float:
     """Seconds from now: the line has moved on since it was read."""
-    service_seconds = {kind: _service_seconds(service, kind) for kind in ahead}
-    return round(max(0.0, wait_estimate(ahead, service_seconds, slots) - service.standing.age()), 1)
+    lately = {kind: service_seconds(service, kind) for kind in ahead}
+    return round(max(0.0, wait_estimate(ahead, lately, slots) - service.standing.age()), 1)
 
 
-def _service_seconds(service: Service, kind: RunType) -> float:
+def service_seconds(service: Service, kind: RunType) -> float:
     """The mean time that a slot was held by one of this kind lately."""
 
     def read() -> float:

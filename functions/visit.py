@@ -21,7 +21,7 @@ from functions.pacing import adapt
 from functions.ports import Conflict, Unavailable
 from functions.questions import QuestionDamaged, question_version
 from functions.service import Service
-from functions.slots import follow_judges
+from functions.slots import follow_judges, layout
 from functions.stored_data import TestDataAway
 
 MOST_STUCK = 20
@@ -85,6 +85,8 @@ def _serve(service: Service, gate: Gate, kind: RunType, served: list[Submission]
                 lease = following
                 continue
             if away and may_go_on() and _others_answer(service, lease.judge_name):
+                if served:  # this visit's own ticket is used up
+                    tickets.issue(service, kind, after.submission_id)
                 break  # another judge may take it, or what comes after it
             if away and not served:
                 return End.JUDGE_AWAY  # this ticket is not used up: Cloud Tasks brings it again
@@ -119,6 +121,7 @@ def _wait_for_slot(service: Service, gate: Gate, kind: RunType, begun: float, *,
         if service.draining.begun or _is_paused(service, kind, begun):
             return End.NO_SLOT
         follow_judges(service)
+        breaker.ask_languages(service)
         if not breaker.any_ready(service) and not breaker.any_answers(service):
             return End.JUDGE_AWAY
         seen = look(service, kind)
@@ -132,10 +135,15 @@ def _wait_for_slot(service: Service, gate: Gate, kind: RunType, begun: float, *,
         if lease is not None:
             return lease
         left = begun + service.rules.slot_wait - service.clock.monotonic()
-        if not may_wait or left <= 0:
+        if not may_wait or left <= 0 or not _has_slots(service):
             return End.NO_SLOT
         breaker.any_answers(service)  # who has nothing else to do asks whether those that are away are back
         gate.wait(kind, left)
+
+
+def _has_slots(service: Service) -> bool:
+    """Whether a judge of this process has any. Else the next deployment has others: its processes serve the line."""
+    return any(slot.judge in service.judges() for slot in layout(service))
 
 
 def _traced(service: Service, lease: Lease) -> Submission:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from functions.domain.submission import RunType
 from functions.domain.trace import of_cloud, of_traceparent
 from functions.domain.verdict import Execution
-from functions.ports import DocumentStore, Host, Judge, Language, ObjectStore, Program, TicketQueue, Tracer
+from functions.ports import Autoscaler, DocumentStore, Host, Judge, Language, ObjectStore, Program, TicketQueue, Tracer
 from functions.service import Draining, Service
 from functions.traces import Untraced
 from infra import logs, settings
@@ -102,7 +102,7 @@ def judge(config: Settings, url: str, token: str | None = None) -> Judge:
     headers = {}
     if token:
         headers["X-Auth-Token"] = token
-    if config.judge0_api_key:
+    if config.judge0_api_key and config.takes_key(url):
         headers["X-RapidAPI-Key"] = config.judge0_api_key
         headers["X-RapidAPI-Host"] = config.judge0_api_host or ""
     return Judge0Judge(url, headers, config.judge_timeout, config.language_ids)
@@ -114,7 +114,7 @@ def judges(config: Settings, tracer: Tracer) -> Callable[[], Mapping[str, Host]]
     tokens = config.judge_tokens()
 
     def lazy(name: str, url: str) -> Judge:
-        return _LazyJudge(partial(judge, config, url, tokens.get(name, tokens.get(settings.FOUND))), tracer)
+        return _LazyJudge(partial(judge, config, url, tokens.get(name if name in given else settings.FOUND)), tracer)
 
     hosts = {name: Host(lazy(name, each.url), each.slots) for name, each in given.items()}
     found = config.discovered()
@@ -238,6 +238,29 @@ class _LazyObjectStore:
         return self._store().link(key, seconds)
 
 
+def autoscaler(config: Settings) -> Autoscaler | None:
+    """None on one machine, too: there nobody starts and ends judges."""
+    if config.judges_scale is None or config.k_service is None:
+        return None
+    return _LazyAutoscaler(lambda: _cloud_monitoring(config))
+
+
+def _cloud_monitoring(config: Settings) -> Autoscaler:
+    from infra.cloud_monitoring import CloudMonitoringAutoscaler, deployed_session
+
+    return CloudMonitoringAutoscaler(cache(deployed_session), config.google_cloud_project or "", SystemClock())
+
+
+class _LazyAutoscaler:
+    """The sweep alone tells it anything."""
+
+    def __init__(self, build: Callable[[], Autoscaler]) -> None:
+        self._autoscaler = cache(build)
+
+    def want(self, judges: int) -> None:
+        self._autoscaler().want(judges)
+
+
 @cache
 def service() -> Service:
     """This process's service."""
@@ -259,6 +282,7 @@ def service_for(config: Settings, store: DocumentStore, tracer: Tracer | None = 
         draining=Draining(clock, _told_to_end),
         objects=object_store(config),
         receipt_key=config.receipt_key,
+        autoscaler=autoscaler(config),
         tracer=tracer,
     )
 
@@ -310,18 +334,12 @@ def _machine_verifier(config: Settings, audience: str | None, email: str | None)
 
 @cache
 def gate() -> Gate:
-    """Where this process's visits wait. Building it makes the slots.
-
-    Where judges come and go a new process does not know yet which there are: it takes nobody's slots away.
-    """
+    """Where this process's visits wait. Building it makes the slots."""
     from functions.gate import Gate
-    from functions.slots import follow_judges, free_slots, seed_slots
+    from functions.slots import free_slots, seed_slots
 
     built = service()
-    if built.judges_change:
-        follow_judges(built)
-    else:
-        seed_slots(built)
+    seed_slots(built)
     return Gate(built.clock, lambda: len(free_slots(built)[0]), built.rng)
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from google.api_core import exceptions, retry
+from google.api_core.gapic_v1 import method, routing_header
 from google.cloud import tasks_v2
 from google.protobuf import duration_pb2, field_mask_pb2
 
 from functions.domain.submission import RunType
 from functions.ports import Unavailable
 
+CreateTaskRequest = tasks_v2.CreateTaskRequest.pb()
+POST = int(tasks_v2.HttpMethod.POST)
 CALL_SECONDS = 5.0
 LOOK_SECONDS = 1.0
 """Whether a queue is paused is asked while a slot is held: nobody may wait long for it."""
@@ -52,24 +56,27 @@ class CloudTasksTicketQueue:
         self._handler_url = handler_url
         self._service_account = service_account
         self._deadline = duration_pb2.Duration(seconds=int(dispatch_deadline_seconds))
+        self._create_task = _create_task(client)
 
     def enqueue(self, queue: RunType, submission_id: str, *, named: bool, traceparent: str | None = None) -> None:
-        trace = {} if traceparent is None else {"traceparent": traceparent}
         parent = f"{self._queues}/{queue}"
-        task = tasks_v2.Task(
-            name=f"{parent}/tasks/{submission_id}" if named else "",
-            dispatch_deadline=self._deadline,
-            http_request=tasks_v2.HttpRequest(
-                url=self._handler_url,
-                http_method=tasks_v2.HttpMethod.POST,
-                headers={"Content-Type": "application/json", **trace},
-                body=json.dumps({"queue": str(queue), "submission_id": submission_id}).encode(),
-                oidc_token=tasks_v2.OidcToken(service_account_email=self._service_account, audience=self._handler_url),
-            ),
-        )
+        request = CreateTaskRequest(parent=parent)
+        task = request.task
+        task.name = f"{parent}/tasks/{submission_id}" if named else ""
+        task.dispatch_deadline.CopyFrom(self._deadline)
+        sent = task.http_request
+        sent.url = self._handler_url
+        sent.http_method = POST
+        sent.headers["Content-Type"] = "application/json"
+        if traceparent is not None:
+            sent.headers["traceparent"] = traceparent
+        sent.body = json.dumps({"queue": str(queue), "submission_id": submission_id}).encode()
+        sent.oidc_token.service_account_email = self._service_account
+        sent.oidc_token.audience = self._handler_url
+        where = routing_header.to_grpc_metadata((("parent", parent),))  # type: ignore[no-untyped-call]
         # already there means enqueued before: that is what was asked for
         with _told_plainly(), suppress(exceptions.AlreadyExists):
-            self._client.create_task(parent=parent, task=task, retry=RETRY, timeout=CALL_SECONDS)
+            self._create_task(request, metadata=(where,))
 
     def is_paused(self, queue: RunType) -> bool:
         with _told_plainly():
@@ -104,6 +111,17 @@ class CloudTasksTicketQueue:
         mask = field_mask_pb2.FieldMask(paths=["rate_limits.max_concurrent_dispatches"])
         with _told_plainly():
             self._client.update_queue(queue=changed, update_mask=mask, timeout=LIMIT_SECONDS)
+
+
+def _create_task(client: tasks_v2.CloudTasksClient) -> Any:
+    """The call that each submission costs, on plain messages: with the client's own objects it takes twice as long."""
+    channel: Any = client.transport.grpc_channel  # type: ignore[attr-defined]
+    call = channel.unary_unary(
+        "/google.cloud.tasks.v2.CloudTasks/CreateTask",
+        request_serializer=CreateTaskRequest.SerializeToString,
+        response_deserializer=tasks_v2.Task.pb().FromString,
+    )
+    return method.wrap_method(call, default_retry=RETRY, default_timeout=CALL_SECONDS)  # type: ignore[no-untyped-call]
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """FirestoreDocumentStore: conditional batches on Cloud Firestore (or its emulator).
 
 No pessimistic transactions: on one hot document they stall for ten seconds and fail, where conditional batches go
-through by the hundred. Every call has a time-out, so that a visit never outlives its lease inside a call.
+through by the hundred. Every call has a time-out, so that a visit never outlives its lease inside a call; a reading
+may wait for one that is under way first.
 """
 
 from __future__ import annotations
@@ -12,22 +13,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from google.api_core import exceptions, retry
+from google.api_core.gapic_v1 import method, routing_header
 from google.cloud import firestore
-from google.cloud.firestore_v1.base_query import FieldFilter
+from google.cloud.firestore_v1.types import firestore as messages
 
-from functions.ports import (
-    Conflict,
-    Create,
-    Delete,
-    Document,
-    Fields,
-    Put,
-    Query,
-    ServerTime,
-    Unavailable,
-    Update,
-    Write,
-)
+from functions.ports import Conflict, Document, Query, Unavailable, Write
+from infra.firestore_wire import commit_request, document_of, moment, structured_query
+from infra.gathering import Gathering
 
 CALL_SECONDS = 5.0
 MOST_ID_BYTES = 1500
@@ -37,68 +29,77 @@ RETRY = retry.Retry(
     maximum=1.0,
     timeout=CALL_SECONDS,
 )
+SERVICE = "/google.firestore.v1.Firestore"
+BatchGetRequest, BatchGetAnswer = messages.BatchGetDocumentsRequest.pb(), messages.BatchGetDocumentsResponse.pb()
+QueryRequest, QueryAnswer = messages.RunQueryRequest.pb(), messages.RunQueryResponse.pb()
+CountRequest, CountAnswer = messages.RunAggregationQueryRequest.pb(), messages.RunAggregationQueryResponse.pb()
+CommitRequest, CommitAnswer = messages.CommitRequest.pb(), messages.CommitResponse.pb()
 
 
 class FirestoreDocumentStore:
+    """Of ``client`` it takes the connection: where, as whom, and kept open."""
+
     def __init__(self, client: firestore.Client) -> None:
-        self._client = client
+        channel = client._firestore_api.transport.grpc_channel
+        self._database = client._database_string
+        self._documents = f"{self._database}/documents"
+        self._metadata = (
+            *client._rpc_metadata,
+            routing_header.to_grpc_metadata((("database", self._database),)),  # type: ignore[no-untyped-call]
+        )
+        self._batch_get = _reading(channel, "BatchGetDocuments", BatchGetRequest, BatchGetAnswer)
+        self._run_query = _reading(channel, "RunQuery", QueryRequest, QueryAnswer)
+        self._aggregate = _reading(channel, "RunAggregationQuery", CountRequest, CountAnswer)
+        self._together = Gathering(self._read)
+        self._commit = _insistent(channel.unary_unary(*_method("Commit", CommitRequest, CommitAnswer)))
 
     def get(self, *paths: str) -> list[Document | None]:
-        references = [self._client.document(path) for path in paths if _can_exist(path)]
-        if not references:
-            return [None for _ in paths]
+        possible = [path for path in paths if _can_exist(path)]
+        found = self._together.get(possible) if possible else {}
+        return [found.get(path) for path in paths]
+
+    def _read(self, paths: list[str]) -> dict[str, Document]:
+        request = BatchGetRequest(database=self._database, documents=[f"{self._documents}/{path}" for path in paths])
         with _told_plainly():
-            snapshots = self._client.get_all(references, retry=RETRY, timeout=CALL_SECONDS)
-            found = {snapshot.reference.path: snapshot for snapshot in snapshots if snapshot.exists}
-        return [_document(found[path]) if path in found else None for path in paths]
+            answers = self._batch_get(request, metadata=self._metadata)
+            documents = [document_of(answer.found) for answer in answers if answer.HasField("found")]
+        return {document.path: document for document in documents}
 
     def find(self, query: Query) -> list[Document]:
+        request = QueryRequest(parent=self._documents, structured_query=structured_query(self._database, query))
         with _told_plainly():
-            return [_document(s) for s in self._query(query).get(retry=RETRY, timeout=CALL_SECONDS)]
+            answers = self._run_query(request, metadata=self._metadata)
+            return [document_of(answer.document) for answer in answers if answer.HasField("document")]
 
     def count(self, query: Query) -> int:
+        request = CountRequest(parent=self._documents)
+        asked = request.structured_aggregation_query
+        asked.structured_query.CopyFrom(structured_query(self._database, query))
+        asked.aggregations.add(alias="number").count.SetInParent()
         with _told_plainly():
-            [[result]] = self._query(query).count().get(retry=RETRY, timeout=CALL_SECONDS)
-            return int(result.value)
+            answers = self._aggregate(request, metadata=self._metadata)
+        return sum(answer.result.aggregate_fields["number"].integer_value for answer in answers)
 
     def commit(self, *writes: Write) -> list[object]:
-        batch = self._client.batch()
-        for write in writes:
-            reference = self._client.document(write.path)
-            match write:
-                case Create(fields=fields):
-                    batch.create(reference, _content(fields))
-                case Put(fields=fields):
-                    batch.set(reference, _content(fields))
-                case Update(fields=fields, version=version):
-                    batch.update(reference, _content(fields), option=self._at(version))
-                case Delete(version=version):
-                    batch.delete(reference, option=self._at(version))
+        request = commit_request(self._database, writes)
         with _told_plainly():
-            results = batch.commit(retry=RETRY, timeout=CALL_SECONDS)
-        return [result.update_time for result in results]
+            results = self._commit(request, metadata=self._metadata).write_results
+        return [moment(result.update_time) for result in results]
 
-    def _at(self, version: object | None) -> Any:
-        return None if version is None else self._client.write_option(last_update_time=version)
 
-    def _query(self, query: Query) -> Any:
-        built: Any = self._client.collection(query.collection)
-        for name, operator, value in query.where:
-            built = built.where(filter=FieldFilter(name, operator, value))
-        for name, descending in query.order_by:
-            built = built.order_by(name, direction="DESCENDING" if descending else "ASCENDING")
-        if query.after is not None:
-            *values, document_id = query.after
-            direction = "DESCENDING" if query.order_by and query.order_by[-1][1] else "ASCENDING"
-            built = built.order_by("__name__", direction=direction)
-            cursor = {name: value for (name, _), value in zip(query.order_by, values, strict=True)}
-            cursor["__name__"] = self._client.collection(query.collection).document(document_id)
-            built = built.start_after(cursor)
-        if query.select is not None:
-            built = built.select(query.select)
-        if query.limit is not None:
-            built = built.limit(query.limit)
-        return built
+def _method(name: str, request: Any, answer: Any) -> tuple[str, Any, Any]:
+    return f"{SERVICE}/{name}", request.SerializeToString, answer.FromString
+
+
+def _reading(channel: Any, name: str, request: Any, answer: Any) -> Any:
+    """All answers at once: a stream that breaks off is read again from its beginning."""
+    stream = channel.unary_stream(*_method(name, request, answer))
+    return _insistent(lambda *arguments, **options: list(stream(*arguments, **options)))
+
+
+def _insistent(call: Any) -> Any:
+    """With our retries and time-out, and with Google's exceptions."""
+    return method.wrap_method(call, default_retry=RETRY, default_timeout=CALL_SECONDS)  # type: ignore[no-untyped-call]
 
 
 def _can_exist(path: str) -> bool:
@@ -109,14 +110,6 @@ def _can_exist(path: str) -> bool:
     document_id = path.rpartition("/")[2]
     reserved = document_id in ("", ".", "..") or re.fullmatch(r"__.*__", document_id, re.DOTALL)
     return not reserved and len(document_id.encode()) <= MOST_ID_BYTES
-
-
-def _content(fields: Fields) -> dict[str, Any]:
-    return {name: firestore.SERVER_TIMESTAMP if value is ServerTime.NOW else value for name, value in fields.items()}
-
-
-def _document(snapshot: Any) -> Document:
-    return Document(snapshot.reference.path, snapshot.to_dict(), snapshot.update_time)
 
 
 @contextmanager

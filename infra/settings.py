@@ -108,13 +108,22 @@ class Discovery:
 
 
 def tokens_by_judge(token: str, names: Collection[str]) -> Mapping[str, str]:
-    """`name=token,...` for the judges of these names, or one for all. Raises ValueError, without a token in it."""
+    """`name=token,...` for the judges of these names, or one for all. Raises ValueError, without a token in it.
+
+    What looks like pairs but is not wholly right is refused: it would tell every judge the others' tokens.
+    """
     pairs = [part.strip().partition("=") for part in token.split(",")]
-    if not any(name in names for name, _, _ in pairs):
+    if ONLY_JUDGE in names or (len(pairs) == 1 and not _is_pair(pairs[0])):
         return dict.fromkeys(names, token)
-    if not all(name in names for name, _, _ in pairs):
+    if not all(pair[0] in names and _is_pair(pair) for pair in pairs):
         raise ValueError("JUDGE0_AUTH_TOKEN: write a token for all judges, or name=token for each that has one")
     return {name: found for name, _, found in pairs}
+
+
+def _is_pair(parts: tuple[str, str, str]) -> bool:
+    """A token may end in "=", as base64 does."""
+    name, _, token = parts
+    return bool(name and token.strip("="))
 
 
 @dataclass(frozen=True)
@@ -160,6 +169,14 @@ def _concurrency(value: object) -> int | Bounds:
     if not str(value).isdecimal() or not 1 <= int(str(value)) <= MOST_SLOTS:
         raise ValueError(f"write a number from 1 to {MOST_SLOTS}, or auto, or auto:2-12")
     return int(str(value))
+
+
+def _scale(value: object) -> Bounds:
+    """The fewest and the most judges."""
+    match = re.fullmatch(r"(?P<least>\d{1,3}):(?P<most>\d{1,3})", str(value))
+    if match is None or not 1 <= int(match["least"]) <= int(match["most"]):
+        raise ValueError("write the fewest and the most judges, as 1:5")
+    return Bounds(int(match["least"]), int(match["most"]))
 
 
 LanguageName = Annotated[str, Field(min_length=1)]
@@ -209,6 +226,7 @@ class Settings(BaseModel):
     tasks_location: str | None = None
     judge0_url: Annotated[str, AfterValidator(_judge_url)] | None = None
     judge0_discovery: Annotated[str, AfterValidator(_discovery)] | None = None
+    judges_scale: Annotated[Bounds, PlainValidator(_scale)] | None = None
     judge0_api_key: Annotated[str | None, Field(repr=False)] = None
     judge0_api_host: str | None = None
     judge0_auth_token: Annotated[str | None, Field(repr=False)] = None
@@ -257,6 +275,10 @@ class Settings(BaseModel):
                 "OBJECT_STORE_SECRET_ACCESS_KEY go together: set all or none",
             ),
             (
+                self.judge0_api_key is None or self.judge0_url is None or any(map(self.takes_key, self._urls())),
+                "JUDGE0_API_KEY needs JUDGE0_API_HOST, the host of a judge in JUDGE0_URL: that one alone gets it",
+            ),
+            (
                 self.traces != "google" or self.google_cloud_project is not None,
                 "TRACES=google needs GOOGLE_CLOUD_PROJECT",
             ),
@@ -276,6 +298,13 @@ class Settings(BaseModel):
 
     def given_judges(self) -> Mapping[str, GivenJudge]:
         return given_judges(self.judge0_url or "", alone=self.judge0_discovery is None)
+
+    def _urls(self) -> list[str]:
+        return [each.url for each in self.given_judges().values()]
+
+    def takes_key(self, url: str) -> bool:
+        """Whether the judge at ``url`` is the one that JUDGE0_API_KEY is for."""
+        return self.judge0_api_host is not None and urlsplit(url).hostname == self.judge0_api_host.lower()
 
     def discovered(self) -> Discovery | None:
         return None if self.judge0_discovery is None else _discovered(self.judge0_discovery)

@@ -5,10 +5,8 @@ locals {
   judges_name      = "judges.run-code.internal."
   judge0_discovery = !local.several ? null : join("", [trimsuffix(local.judges_name, "."), ":${local.judge0_port}", local.auto ? "" : "=${local.most_each}"])
 
-  # functions/domain/scaling.py: as many as judge what waits within 60 s, one more where somebody has waited for 30 s.
-  # The platform knows how much waits, up to three minutes late, and nothing of who: so 30 s for all of it.
-  cleared_within   = 30
-  work_of_one      = try(local.judges["judge0"].submissions, 0) * local.cleared_within / var.judges.seconds_each
+  # What the sweep writes each minute: how many judges there should be, by functions/domain/scaling.py.
+  judges_wanted    = "custom.googleapis.com/run_code/judges_wanted"
   boot_seconds     = 600 # two boots, and 4 GB of images
   scale_in_seconds = 600
 
@@ -84,6 +82,28 @@ resource "google_dns_managed_zone_iam_member" "judges" {
   member       = google_service_account.judge[each.key].member
 }
 
+resource "google_monitoring_metric_descriptor" "judges_wanted" {
+  for_each = local.several ? local.judges : {}
+
+  type         = local.judges_wanted
+  display_name = "Judges that there should be"
+  description  = "Of the line, what is in hand, the longest wait and how long a judging takes; written by each sweep"
+  metric_kind  = "GAUGE"
+  value_type   = "INT64"
+  unit         = "1"
+
+  depends_on = [google_project_service.api]
+}
+
+# Monitoring knows no smaller grant than all metrics of the project.
+resource "google_project_iam_member" "judges_wanted" {
+  for_each = local.several ? local.judges : {}
+
+  project = var.project
+  role    = "roles/monitoring.metricWriter"
+  member  = google_service_account.function["sweep"].member
+}
+
 resource "google_compute_autoscaler" "judge" {
   for_each = local.several ? local.judges : {}
 
@@ -96,14 +116,15 @@ resource "google_compute_autoscaler" "judge" {
     max_replicas    = var.judges.most
     cooldown_period = local.boot_seconds
 
-    # Of what fits, the autoscaler adds up: both queues. A filter knows no OR, and the project holds no other queue.
+    # As many machines as the number says: it is the whole decision, and this carries it out. Of another type than an
+    # instance the number is the group's, not each machine's.
     metric {
-      name                       = "cloudtasks.googleapis.com/queue/depth"
-      filter                     = "resource.type = \"cloud_tasks_queue\""
-      single_instance_assignment = local.work_of_one
+      name                       = google_monitoring_metric_descriptor.judges_wanted[each.key].type
+      filter                     = "resource.type = \"global\""
+      single_instance_assignment = 1
     }
 
-    # One at a time: a wrong no costs minutes of a machine, a wrong yes minutes of students.
+    # The decision, too, takes one away at a time; this holds even for a number that is wrong.
     scale_in_control {
       time_window_sec = local.scale_in_seconds
 

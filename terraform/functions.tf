@@ -62,6 +62,7 @@ locals {
       for name, value in {
         JUDGE0_URL       = local.judge0_url
         JUDGE0_DISCOVERY = local.judge0_discovery
+        JUDGES_SCALE     = local.several ? "1:${var.judges.most}" : null
         JUDGE0_API_HOST  = var.judge0_api_host
         AUTH_JWKS_URL    = var.auth.jwks_url
         AUTH_ISSUER      = var.auth.issuer

@@ -41,10 +41,9 @@ variable "vm_size" {
 }
 
 variable "judges" {
-  description = "With vm_size: how many machines there may be at most, each of that size. With more than one they come and go with what waits; seconds_each is how long one submission is judged (service_seconds on the dashboard). schedule: exams that are known, each from a cron expression on for so many minutes, with at least so many judges."
+  description = "With vm_size: how many machines there may be at most, each of that size. With more than one they come and go with the load. schedule: exams that are known, each from a cron expression on (its sixth field, if any, is the year) for so many minutes, with at least so many judges."
   type = object({
-    most         = optional(number, 1)
-    seconds_each = optional(number, 6)
+    most = optional(number, 1)
     schedule = optional(map(object({
       cron      = string
       minutes   = number
@@ -63,16 +62,12 @@ variable "judges" {
     error_message = "judges is about machines of our own: set vm_size. Judges elsewhere are listed in judge0_url."
   }
   validation {
-    condition     = var.judges.seconds_each > 0
-    error_message = "judges.seconds_each must be over 0."
-  }
-  validation {
     condition     = length(var.judges.schedule) == 0 || var.judges.most > 1
     error_message = "A schedule needs more than one judge to choose from: set judges.most."
   }
   validation {
-    condition     = alltrue([for name, exam in var.judges.schedule : can(regex("^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$", name)) && length(split(" ", exam.cron)) == 5 && exam.minutes >= 5 && exam.judges >= 1 && exam.judges <= var.judges.most])
-    error_message = "Each of judges.schedule has a lower-case name, a cron expression of five fields, 5 minutes or more, and 1 to judges.most judges."
+    condition     = alltrue([for name, exam in var.judges.schedule : can(regex("^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$", name)) && contains([5, 6], length(split(" ", exam.cron))) && exam.minutes >= 5 && exam.judges >= 1 && exam.judges <= var.judges.most])
+    error_message = "Each of judges.schedule has a lower-case name, a cron expression of five fields or six (the year), 5 minutes or more, and 1 to judges.most judges."
   }
 }
 
@@ -88,13 +83,17 @@ variable "judge0_url" {
 }
 
 variable "judge0_api_host" {
-  description = "RapidAPI's host of Judge0, with judge0_api_key."
+  description = "RapidAPI's host of Judge0, one of judge0_url; it alone gets judge0_api_key."
   type        = string
   default     = null
 
   validation {
     condition     = (var.judge0_api_host == null) == (var.judge0_api_key == null)
     error_message = "judge0_api_host and judge0_api_key go together."
+  }
+  validation {
+    condition     = var.judge0_api_host == null || anytrue([for judge in split(",", coalesce(var.judge0_url, "-")) : can(regex("^https://${lower(coalesce(var.judge0_api_host, "-"))}([/:=]|$)", lower(trimspace(judge))))])
+    error_message = "judge0_api_host must be the host of a judge in judge0_url: that one alone gets the key."
   }
 }
 

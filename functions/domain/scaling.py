@@ -1,10 +1,12 @@
-"""How many judges a load needs: one decision, for the autoscaler and for the forecast of `capacity --autoscale`."""
+"""How many judges a load needs: one decision, for the machines that there are and for `capacity --autoscale`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from functions.domain.submission import RunType
 
 CLEARED_WITHIN = 60.0
 """Seconds in which what waits is to be judged: a wait that a student takes for one."""
@@ -16,12 +18,20 @@ SPARE = 0.5
 
 @dataclass(frozen=True)
 class Load:
-    """How it is now. ``waiting`` and ``in_hand`` are submissions; times in seconds."""
+    """How it is now. ``waiting`` and ``in_hand`` are submissions; times in seconds, ``judging_seconds`` of one that
+    waits.
+    """
 
     waiting: int
     in_hand: int
     oldest_wait: float
     judging_seconds: float
+
+
+def judging_seconds(waiting: Mapping[RunType, int], lately: Mapping[RunType, float]) -> float:
+    """How long one of those that wait is judged, where so many of each kind do and each kind took so long lately."""
+    number = sum(waiting.values())
+    return sum(count * lately[kind] for kind, count in waiting.items() if count) / number if number else 0.0
 
 
 @dataclass(frozen=True)

@@ -18,16 +18,19 @@ MAX_SENDS = 3
 
 SHORTEST_POLL_SECONDS = 0.02
 LONGEST_POLL_SECONDS = 0.5
-CALL_SHARE = 3.0
-"""Between two polls there is at least so many times what a poll takes: a judge that is busy, or far, is asked less."""
-UNKNOWN_SHARE = 1 / 16
-"""The pause between two polls as a share of the time waited so far, while no test's running time is known yet."""
-DUE_SHARE = 1 / 48
-"""And once a test is due: its place stands empty for half of that on average."""
+CALL_SHARE = 4.0
+"""While no test is due there is at least so many times what a poll takes between two polls, up to LONGEST_POLL_SECONDS,
+and once what it takes while one is: a judge that is busy, or far, is asked less."""
+UNKNOWN_SHARE = 1 / 24
+"""The pause between two polls as a share of the time waited so far, while nothing is known of when a test is due."""
+DUE_SHARE = 1 / 64
+"""And once it is due: its place stands empty for half of that on average."""
+LATE = 2.0
+"""From so many times when it was due a test is of another kind than those before it: as if nothing were known."""
 RECENT = 5
-"""A test is due at the earliest when the shortest of so many before it would be done."""
-EARLY = 0.9
-"""What was seen was done before it was seen, and the next one may be shorter: so much earlier."""
+"""A test is due at the earliest when the shortest of so many before it would be done ..."""
+EARLY = 0.85
+"""... and earlier by this, for it may be shorter, and they were done before it was seen."""
 
 
 class TestCannotBeJudged(Exception):
@@ -144,12 +147,13 @@ class Window:
         """Seconds until the judge is asked again; the last poll took ``call_seconds``.
 
         Once the first test is done nothing is asked before the next one can be; then, while it runs, often: a place
-        that is free and not seen is the judge's time lost.
+        that is free and not seen is the judge's time lost. Where nothing is left to be sent, only the last one counts.
         """
         due = self._overhead + EARLY * min(self._recent, default=0.0)
-        first = min((_left(now - test.sent_at, due) for test in self._at_judge.values()), default=0.0)
-        shortest = max(SHORTEST_POLL_SECONDS, CALL_SHARE * call_seconds)
-        return min(LONGEST_POLL_SECONDS, max(shortest, first))
+        waited = [now - test.sent_at for test in self._at_judge.values()]
+        wanted = (min if self._waiting or self._doubted else max)((_pause(each, due) for each in waited), default=0.0)
+        share = 1.0 if any(each >= due for each in waited) else CALL_SHARE
+        return min(LONGEST_POLL_SECONDS, max(SHORTEST_POLL_SECONDS, share * call_seconds, wanted))
 
     def _learn(self, test: _AtJudge, execution: Execution, now: float) -> None:
         seconds = execution.wall_seconds or 0.0
@@ -165,8 +169,8 @@ class Window:
             self._waiting.insert(0, test.index)
 
 
-def _left(waited: float, due: float) -> float:
+def _pause(waited: float, due: float) -> float:
     """Seconds until a test is worth being asked for that was sent ``waited`` ago."""
-    if due == math.inf:
-        return waited * UNKNOWN_SHARE
-    return max(due - waited, waited * DUE_SHARE)
+    if waited < due < math.inf:
+        return due - waited
+    return waited * (DUE_SHARE if waited < LATE * due < math.inf else UNKNOWN_SHARE)

@@ -505,9 +505,9 @@ class Schedule(click.ParamType[tuple[float, float, int]]):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[float, float, int]:
-        match = re.fullmatch(r"(\d+)-(\d+)=(\d+)", str(value))
+        match = re.fullmatch(r"(-?\d+)-(\d+)=(\d+)", str(value))
         if match is None:
-            self.fail(f"{value!r}: write minutes of the exam and judges, as 50-60=5", param, ctx)
+            self.fail(f"{value!r}: write minutes of the exam and judges, as 35-60=5 or -20-60=5", param, ctx)
         return 60.0 * int(match[1]), 60.0 * int(match[2]), int(match[3])
 
 
@@ -531,8 +531,8 @@ class Numbers(click.ParamType[tuple[int, ...]]):
 @click.option("--concurrent", type=Numbers(), default="3,8,15", show_default=True, help="Machines, by their slots.")
 @click.option("--autoscale", type=Bounds(), help="Show what so many judges, as they come and go, would do in an exam.")
 @click.option("--slots", type=click.IntRange(1, 100), default=3, show_default=True, help="Of each, with --autoscale.")
-@click.option("--boot", type=Seconds(), default="90s", show_default=True, help="What a machine takes to start.")
-@click.option("--schedule", type=Schedule(), multiple=True, help="Minutes when there are to be more, as 50-60=5.")
+@click.option("--boot", type=Seconds(), default="600s", show_default=True, help="What a machine takes to start.")
+@click.option("--schedule", type=Schedule(), multiple=True, help="Minutes when there are to be more, as 35-60=5.")
 def capacity(
     students: int,
     tests: int,

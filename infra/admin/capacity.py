@@ -25,7 +25,7 @@ PLAYS = 20
 """How often an exam's end is played, each time with other moments of arrival."""
 
 GUIDE = (
-    # (fewest slots, most slots, machine): the sizes that the deployment guide names
+    # (fewest slots, most slots, machine): the fleet that the deployment guide names
     (3, 5, "2 CPU, 4 GB"),
     (8, 12, "4 CPU, 8 GB"),
     (15, 20, "8 CPU, 16 GB"),

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import fmean
 
+from functions.domain import scaling
 from functions.domain.line import RESERVED_FOR, Lines, Slot, Waiting, may_go_on, pick
 from functions.domain.scaling import Fleet, Load, Planned, judges_wanted
 from functions.domain.submission import RunType
@@ -23,10 +24,14 @@ from functions.service import Rules
 
 BEGIN = datetime(2000, 1, 1, tzinfo=UTC)
 NEVER = BEGIN + timedelta(days=36500)
-DECIDES_EVERY = 15.0
-"""How often an autoscaler looks, in seconds."""
+DECIDES_EVERY = 60.0
+"""How often the sweep says how many judges there should be, in seconds."""
+SETTLES = 600.0
+"""Compute Engine keeps as many machines as were wanted at any moment of so many seconds."""
 RECENT = 50
-"""Over how many judgings it takes the time of one."""
+"""Over how many judgings of a kind the time of one is taken."""
+FIRST_GUESS = 2.0
+"""Seconds, while none of it was judged."""
 CALL_SECONDS = 0.01
 """What a call to the judge or the store takes."""
 
@@ -92,6 +97,23 @@ class _Line:
         self.lines: dict[RunType, list[Waiting]] = {kind: [] for kind in RunType}
         self.started: dict[int, float] = {}
 
+    def load(self, now: float) -> Load:
+        waiting = [each.created_at for own in self.lines.values() for each in own]
+        counts = {kind: len(own) for kind, own in self.lines.items()}
+        lately = {kind: self._lately(kind) for kind in counts}
+        return Load(
+            waiting=len(waiting),
+            in_hand=sum(not slot.is_free(_time(now)) for slot in self.slots.values()),
+            oldest_wait=max(((_time(now) - each).total_seconds() for each in waiting), default=0.0),
+            judging_seconds=scaling.judging_seconds(counts, lately),
+        )
+
+    def _lately(self, kind: RunType) -> float:
+        """How long one of this kind took."""
+        judgings = (self.arrivals[number] for number in reversed(self.started))
+        took = [each.judging for each in itertools.islice((e for e in judgings if e.kind is kind), RECENT)]
+        return fmean(took) if took else FIRST_GUESS
+
     def arrive(self, number: int) -> None:
         arrival = self.arrivals[number]
         waiting = Waiting(str(number), arrival.attempt_id or str(number), _time(arrival.at))
@@ -141,28 +163,27 @@ class Autoscaler:
 
     def __init__(self, fleet: Fleet, boot: float, schedule: Sequence[Planned] = ()) -> None:
         self._fleet, self._boot, self._schedule = fleet, boot, schedule
+        self.begins = min([0.0, *(each.begins for each in schedule)])
         self.machines: list[Machine] = []
+        self._wanted: list[tuple[float, int]] = []
         for _ in range(fleet.least):
-            self._start(0.0, ready=0.0)
+            self._start(0.0, ready=self.begins)
+
+    @property
+    def settled(self) -> bool:
+        """Whether only those are left that are always there."""
+        return sum(each.ended is None for each in self.machines) <= self._fleet.least
 
     def hours(self, end: float) -> float:
-        """Machine-hours until ``end``."""
+        """Machine-hours: of those that are always there until ``end``, of the others until they are ended."""
         return sum((end if each.ended is None else each.ended) - each.begun for each in self.machines) / 3600
 
     def decide(self, line: _Line, now: float) -> None:
         staying = [each for each in self.machines if each.ended is None and not line.leaving & set(each.slots)]
-        waiting = [each.created_at for own in line.lines.values() for each in own]
-        done = [line.arrivals[number].judging for number in list(line.started)[-RECENT:]]
-        load = Load(
-            waiting=len(waiting),
-            in_hand=sum(not slot.is_free(_time(now)) for slot in line.slots.values()),
-            oldest_wait=max(((_time(now) - each).total_seconds() for each in waiting), default=0.0),
-            judging_seconds=fmean(done) if done else 2.0,
-        )
-        wanted = judges_wanted(now, load, self._fleet, len(staying), self._schedule)
-        for _ in range(len(staying), wanted):
+        target = self._target(line, now, len(staying))
+        for _ in range(len(staying), target):
             self._start(now, ready=now + self._boot)
-        for machine in staying[wanted:]:
+        for machine in staying[target:]:
             line.leaving.update(machine.slots)
             for number in machine.slots:
                 if number in line.slots and line.slots[number].is_free(_time(now)):
@@ -174,6 +195,14 @@ class Autoscaler:
             elif machine.ended is None and machine.ready <= now:
                 for number in machine.slots:
                     line.slots.setdefault(number, Slot(number, _time(now), _time(now)))
+
+    def _target(self, line: _Line, now: float, judges: int) -> int:
+        """How many there are to be: at once where more are wanted, in the platform's own time where fewer are."""
+        wanted = judges_wanted(now, line.load(now), self._fleet, judges, self._schedule)
+        self._wanted = [(at, number) for at, number in self._wanted if now - at < SETTLES] + [(now, wanted)]
+        if wanted >= judges:
+            return wanted
+        return min(judges, max(number for _, number in self._wanted))
 
     def _start(self, now: float, ready: float) -> None:
         first = len(self.machines) * self._fleet.slots + 1
@@ -188,7 +217,9 @@ def simulate(
     autoscaler: Autoscaler | None = None,
     until: float = 0.0,
 ) -> list[Stay]:
-    """How long each arrival stays, in their order. An ``autoscaler`` brings the slots, to second ``until``."""
+    """How long each arrival stays, in their order. An ``autoscaler`` brings the slots, to second ``until`` and beyond,
+    until only those are left that are always there.
+    """
     line = _Line(arrivals, slots, rules, rng)
     ties = itertools.count()
     # (when, tie, the arrival or None for a second look, the slot that it leaves)
@@ -202,8 +233,8 @@ def simulate(
         number = line.start(kind, slot, waiting, now)
         heapq.heappush(events, (now + arrivals[number].judging, next(ties), number, slot.number))
 
-    next_decision = 0.0
-    while events or (autoscaler is not None and next_decision <= until):
+    next_decision = 0.0 if autoscaler is None else autoscaler.begins
+    while events or (autoscaler is not None and (next_decision <= until or not autoscaler.settled)):
         if autoscaler is not None and (not events or next_decision <= events[0][0]):
             heapq.heappush(events, (next_decision, next(ties), None, None))
             autoscaler.decide(line, next_decision)

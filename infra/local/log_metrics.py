@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ OLDEST = "run_code_oldest_wait_seconds"
 WAITING_SUBMIT = "run_code_waiting_submit"
 WAITING_RUN = "run_code_waiting_run"
 NAMES = (WAIT, SERVICE, VERDICTS, FAILURES, RETRIES, BREAKER, OLDEST, WAITING_SUBMIT, WAITING_RUN)
+JUDGES_WANTED = "run_code_judges_wanted"
+"""In the cloud the sweep writes it itself, for an autoscaler goes by no log: `infra/cloud_monitoring.py`."""
 
 SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 """The histograms' bounds: a judging takes seconds, a wait in an exam's last minute takes minutes."""
@@ -51,6 +54,11 @@ class LogMetrics(Collector):
         self._oldest = Gauge(OLDEST, "How long the first in line had waited at the last sweep.", registry=made)
         self._submits = Gauge(WAITING_SUBMIT, "Submits in line at the last sweep.", registry=made)
         self._runs = Gauge(WAITING_RUN, "Runs in line at the last sweep.", registry=made)
+
+    @cached_property
+    def _wanted(self) -> Gauge:
+        """There only where JUDGES_SCALE has the sweep say it."""
+        return Gauge(JUDGES_WANTED, "Judges that there should be, by the last sweep.", registry=self._made)
 
     def collect(self) -> Iterator[Metric]:
         with self._lock:
@@ -80,6 +88,8 @@ class LogMetrics(Collector):
                 self._retries.inc()
             case "breaker_opened":
                 self._breaker.inc()
+            case "judges_wanted":
+                self._wanted.set(told["judges_wanted"])
             case "swept":
                 self._submits.set(told["waiting_submit"])
                 self._runs.set(told["waiting_run"])

@@ -19,6 +19,11 @@ override_resource {
   values          = { member = "serviceAccount:judge", email = "judge@example" }
 }
 override_resource {
+  target          = google_service_account.function["sweep"]
+  override_during = plan
+  values          = { member = "serviceAccount:sweep", email = "sweep@example" }
+}
+override_resource {
   target          = google_project_iam_custom_role.judges["judge0"]
   override_during = plan
   values          = { name = "names" }
@@ -43,7 +48,7 @@ run "one_judge_is_as_it_was" {
   }
 
   assert {
-    condition     = length(google_compute_autoscaler.judge) + length(google_dns_managed_zone.judges) + length(google_project_iam_custom_role.limits) + length(google_project_iam_custom_role.judges) == 0
+    condition     = length(google_compute_autoscaler.judge) + length(google_project_iam_member.judges_wanted) + length(google_dns_managed_zone.judges) + length(google_project_iam_custom_role.limits) + length(google_project_iam_custom_role.judges) == 0
     error_message = "one machine scales nothing, needs no name, and lets nobody change a queue"
   }
   assert {
@@ -56,7 +61,7 @@ run "several_of_our_own" {
   command = plan
   variables {
     vm_size = "medium"
-    judges  = { most = 5, schedule = { algorithms = { cron = "45 8 14 6 *", minutes = 180, judges = 4, time_zone = "Europe/Vienna" } } }
+    judges  = { most = 5, schedule = { algorithms = { cron = "40 8 14 6 * 2031", minutes = 180, judges = 4, time_zone = "Europe/Vienna" } } }
   }
 
   assert {
@@ -79,6 +84,23 @@ run "several_of_our_own" {
     condition     = { for key, grant in google_cloud_tasks_queue_iam_member.limits : key => grant.role } == { for key in ["run.judge-submission", "run.sweep", "submit.judge-submission", "submit.sweep"] : key => "limits" }
     error_message = "who sees judges come and go tells the queues; the public function does not"
   }
+  assert {
+    condition     = google_project_iam_member.judges_wanted["judge0"].role == "roles/monitoring.metricWriter" && google_project_iam_member.judges_wanted["judge0"].member == "serviceAccount:sweep"
+    error_message = "the sweep, and nobody else, says how many judges there should be"
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.function["sweep"].service_config[0].environment_variables["JUDGES_SCALE"] == "1:5" && google_compute_autoscaler.judge["judge0"].autoscaling_policy[0].min_replicas == 1 && google_compute_autoscaler.judge["judge0"].autoscaling_policy[0].max_replicas == 5
+    error_message = "the sweep decides within the autoscaler's own bounds"
+  }
+}
+
+run "a_schedule_without_its_month" {
+  command = plan
+  variables {
+    vm_size = "small"
+    judges  = { most = 2, schedule = { exam = { cron = "0 9 * *", minutes = 60, judges = 2 } } }
+  }
+  expect_failures = [var.judges]
 }
 
 run "a_list" {

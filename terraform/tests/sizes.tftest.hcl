@@ -125,6 +125,16 @@ run "a_key_without_its_host" {
   expect_failures = [var.judge0_api_host]
 }
 
+run "a_key_for_somebody_else" {
+  command = plan
+  variables {
+    judge0_url      = "https://judge.example.org=3,https://other.example.org"
+    judge0_api_host = "judge.example"
+    judge0_api_key  = "key"
+  }
+  expect_failures = [var.judge0_api_host]
+}
+
 run "code_and_keys_never_travel_in_the_clear" {
   command = plan
   variables {

@@ -7,7 +7,6 @@ of 0.3 s in Python at BATCH_SIZE=3.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -15,14 +14,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from rich.console import Console
-from rich.table import Table
-
 from functions.domain.question import Limits, Question, TestCase
 from functions.domain.verdict import Verdict
 from functions.ports import Judge
 from functions.service import Rules
 from infra import bootstrap, settings
+from tests.benchmarks.table import Measured, Row, show
 from tests.conftest import our_process
 from tests.judging import Counted, judged_at
 
@@ -53,19 +50,20 @@ public class Main {
     }
 }
 """
+LEAST_CALLS = f"{12 // BATCH_SIZE} + {12 // BATCH_SIZE}, {BATCH_SIZE} at a time"
 SLEEPING = "import time\ntime.sleep(0.3)\nprint(sum(map(int, input().split())))"
 WORKING = "import time\nwhile time.process_time() < 0.3: pass\nprint(sum(map(int, input().split())))"
 
 
 @dataclass(frozen=True)
-class Measured:
+class Judged:
     seconds: float
-    batches: list[int]
+    creates: int
     polls: int
 
     @property
     def calls(self) -> int:
-        return len(self.batches) + self.polls
+        return self.creates + self.polls
 
 
 def question(tests: int) -> Question:
@@ -77,18 +75,18 @@ def question(tests: int) -> Question:
     return Question("sums", "Sums", "", cases, limits=limits, version="1")
 
 
-def measure(host: Judge, tests: int, language: str, source: str, *, once: bool) -> Measured:
+def judge(host: Judge, tests: int, language: str, source: str, *, once: bool = True) -> Judged:
     counted = Counted(host, compiles_once=once)
     begun = time.monotonic()
     judged = judged_at(counted, question(tests), language, source, rules=Rules(batch_size=BATCH_SIZE))
     seconds = time.monotonic() - begun
     if judged.verdict is not Verdict.ACCEPTED:
         sys.exit(f"{language}: {judged.verdict}: {judged.compile_output or judged.results}")
-    return Measured(seconds, counted.batches, counted.polls)
+    return Judged(seconds, len(counted.batches), counted.polls)
 
 
 @contextmanager
-def judge() -> Iterator[Judge]:
+def a_judge() -> Iterator[Judge]:
     """A Judge0 where JUDGE0_URL names one, else the local runner."""
     config = settings.read(os.environ)
     if config.judge0_url is not None:
@@ -98,47 +96,28 @@ def judge() -> Iterator[Judge]:
         yield bootstrap.judge(config, url)
 
 
-def main() -> None:
-    console = Console(width=110)
-    table = Table("20 tests", "compiled with each test", "compiled once", "times faster", "calls", title="Compile once")
-    ratios = {}
-    with judge() as host:
-        measure(host, 2, "python", SLEEPING, once=True)  # the host's languages, and whatever else is slow at first
+def measure() -> Measured:
+    rows: list[Row] = []
+    figures: dict[str, float] = {}
+    with a_judge() as host:
+        judge(host, 2, "python", SLEEPING)  # the host's languages, and whatever else is slow at first
         for name, language, source in (("C++", "cpp", CPP), ("Java", "java", JAVA)):
-            each_time = measure(host, 20, language, source, once=False)
-            once = measure(host, 20, language, source, once=True)
-            ratios[language] = each_time.seconds / once.seconds
-            table.add_row(
-                name,
-                f"{each_time.seconds:.1f} s",
-                f"{once.seconds:.1f} s",
-                f"{ratios[language]:.1f}",
-                f"{each_time.calls} -> {once.calls}",
+            each_time = judge(host, 20, language, source, once=False)
+            once = judge(host, 20, language, source)
+            ratio = each_time.seconds / once.seconds
+            beside = f"{each_time.seconds:.1f} s, {each_time.calls} calls"
+            rows.append(
+                Row(f"20 tests of {name}, compiled once", f"{once.seconds:.1f} s, {once.calls} calls", "", beside)
             )
-        console.print(table)
-        table = Table(
-            "Python, 12 tests", "seconds", "creates", "of sizes", "polls", "calls", title="Calls to the judge"
-        )
-        calls = {}
-        for name, source in (("0.3 s of waiting", SLEEPING), ("0.3 s of work", WORKING)):
-            found = measure(host, 12, "python", source, once=True)
-            calls[name] = found.calls
-            sizes = " ".join(map(str, found.batches))
-            row = (f"{found.seconds:.1f}", str(len(found.batches)), sizes, str(found.polls), str(found.calls))
-            table.add_row(name, *row)
-        console.print(table)
-    console.print(
-        f"At least {12 // BATCH_SIZE} creates and as many polls are needed for 12 tests, {BATCH_SIZE} at a time. The"
-        " first few polls find out how long a test takes; then each is asked for when it is due, and those that are due"
-        " together in one call."
-    )
-    result = {
-        "compile_once_cpp": round(ratios["cpp"], 2),
-        "compile_once_java": round(ratios["java"], 2),
-        "judge_calls_12_tests": calls["0.3 s of waiting"],
-    }
-    print(json.dumps(result))
+            rows.append(Row("  times as fast as compiled with each test", f"{ratio:.1f}"))
+            figures[f"compile_once_{language}"] = round(ratio, 2)
+        for name, source in (("waiting", SLEEPING), ("work", WORKING)):
+            found = judge(host, 12, "python", source)
+            calls = f"{found.creates} + {found.polls} in {found.seconds:.1f} s"
+            rows.append(Row(f"12 tests of 0.3 s of {name}: creates + polls", calls, "", LEAST_CALLS))
+            figures.setdefault("judge_calls_12_tests", found.calls)
+    return Measured(rows, figures)
 
 
 if __name__ == "__main__":
-    main()
+    show(measure(), "The judge")

@@ -8,7 +8,6 @@ capacity simulator's figures miss a real run's.
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +24,7 @@ from functions.questions import put_question
 from functions.service import Rules
 from infra.admin.capacity import ExamEnd, forecast, summary
 from infra.admin.simulation import Stay
+from tests.benchmarks.table import Measured, Row, show
 from tests.conftest import our_process
 from tests.stack.conftest import LiveStack, Student, free_ports, plain_environment, running_stack
 
@@ -159,30 +159,33 @@ def measure_simulator(live: LiveStack) -> float:
 
 
 MIXES = {
-    "busy_runs": (RunType.RUN,),
-    "busy_submits": (RunType.SUBMIT,),
-    "busy_mixed": (RunType.RUN, RunType.SUBMIT),
+    "busy_runs": ("Runs", (RunType.RUN,)),
+    "busy_submits": ("Submits", (RunType.SUBMIT,)),
+    "busy_mixed": ("both", (RunType.RUN, RunType.SUBMIT)),
 }
 
 
-def main() -> None:
-    result: dict[str, float] = {}
-    eta: list[float] = []
+def measure() -> Measured:
+    figures: dict[str, float] = {}
+    rows: list[Row] = []
+    errors: list[float] = []
     with our_process("infra.local.scripted_judge", "--max-queue-size", "1000") as judge_url:
         for slots in (3, 15):
             with stack_with(slots, judge_url) as live:
                 warm_up(live)
                 if slots == 3:
-                    result["simulator_error"] = measure_simulator(live)
-                for name, mix in MIXES.items():
+                    figures["simulator_error"] = measure_simulator(live)
+                for name, (what, mix) in MIXES.items():
                     share, error = measure_busy(live, slots, mix, seed=slots)
-                    print(f"{slots} slots, {name}: {share:.4f}, estimate's error {error:.3f}", flush=True)
-                    result[name] = min(share, result.get(name, 1.0))
-                    eta.append(error)
-    result["eta_median_error"] = max(eta)
+                    rows.append(Row(f"{slots} slots, {what}: busy", f"{share:.4f}", "", "1"))
+                    rows.append(Row(f"{slots} slots, {what}: error of the estimated waits", f"{error:.3f}"))
+                    figures[name] = min(share, figures.get(name, 1.0))
+                    errors.append(error)
+    figures["eta_median_error"] = max(errors)
+    rows.append(Row("largest error of the simulated capacity", f"{figures['simulator_error']:.3f}"))
     order = (*MIXES, "eta_median_error", "simulator_error")
-    print(json.dumps({name: round(result[name], 4) for name in order}))
+    return Measured(rows, {name: round(figures[name], 4) for name in order})
 
 
 if __name__ == "__main__":
-    main()
+    show(measure(), "The line")

@@ -35,7 +35,8 @@ SETTINGS = {
 PEERS = {
     "pipeline_guide": ("the guide's described design: three workers, batches with a barrier", peers.guide),
     "pipeline_original": ("the code under the guide: test after test, polls every 500 ms", peers.original),
-    "pipeline_sdk": ("Judge0's own SDK in three threads, all ten tests sent at once", peers.sdk),
+    "pipeline_sdk": ("Judge0's own SDK in three threads, all ten tests at the judge at once", peers.sdk),
+    "pipeline_sdk_in_batches": ("  the same, three of them at a time", peers.sdk_in_batches),
 }
 
 
@@ -58,7 +59,7 @@ def press(live: LiveStack, works: Sequence[Work]) -> tuple[datetime, list[str]]:
         assert answer.status_code == 202, answer.text
         return str(answer.json()["submission_id"])
 
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(SLOTS) as pool:  # more at once would only change their order in the line
         return begun, list(pool.map(send, students, works))
 
 
@@ -107,7 +108,9 @@ def parts(found: Sequence[Judged], least: float) -> Iterator[Row]:
     yield Row("  of it: with a slot, beside the judge's time", f"{held / whole:+.3f}")
     yield Row("  of it: slots empty up to the last start", f"{before / whole:+.3f}")
     uneven = in_places(in_order, SLOTS) / least - 1
-    yield Row("  of it: slots that end before the last one", f"{after / whole:+.3f}", "", f"{uneven:+.3f} in that order")
+    yield Row(
+        "  of it: slots that end before the last one", f"{after / whole:+.3f}", "", f"{uneven:+.3f} in that order"
+    )
 
 
 def measure() -> Measured:

@@ -48,6 +48,16 @@ def test_what_was_written_is_read_again_to_the_last_value(store: DocumentStore) 
     assert document.document_id == "one"
 
 
+def test_an_update_leaves_all_other_fields_also_one_of_the_stores_time_alone(store: DocumentStore) -> None:
+    store.commit(Create("things/a", {"n": 1, "text": "kept", "changed_at": NOON}))
+    store.commit(Update("things/a", {"changed_at": ServerTime.NOW}))
+    store.commit(Update("things/a", {"n": 2}))
+    [found] = store.get("things/a")
+    assert found is not None
+    assert {name: found.fields[name] for name in ("n", "text")} == {"n": 2, "text": "kept"}
+    assert found.fields["changed_at"] > NOON
+
+
 def test_the_stores_own_time_is_later_with_each_commit_and_can_be_asked_for(store: DocumentStore) -> None:
     for name in ("a", "b"):
         store.commit(Create(f"things/{name}", {"changed_at": ServerTime.NOW, "n": 1}))

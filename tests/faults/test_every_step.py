@@ -18,8 +18,8 @@ from tests.faults.rig import Rig, rig, wait_until
 
 pytestmark = pytest.mark.stack
 
-STEP = 1 if os.environ.get("FAULTS_FULL") else 3
-"""The short form plays every third point."""
+STEP = 1 if os.environ.get("FULL") else 5
+"""The short form plays every fifth point."""
 MOST_POINTS = 60
 """Should the calls not come to an end, something calls for ever."""
 

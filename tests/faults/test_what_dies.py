@@ -17,7 +17,7 @@ from tests.faults.rig import Rig, rig, wait_until
 
 pytestmark = pytest.mark.stack
 
-FULL = bool(os.environ.get("FAULTS_FULL"))
+FULL = bool(os.environ.get("FULL"))
 """`make faults` plays the whole of it; the short form is the same with less of everything."""
 
 

@@ -20,7 +20,7 @@ from tests.stack.conftest import free_ports
 
 pytestmark = pytest.mark.stack
 
-FULL = bool(os.environ.get("FAULTS_FULL"))
+FULL = bool(os.environ.get("FULL"))
 AWAY_SECONDS = 60 if FULL else 10
 
 

@@ -29,7 +29,7 @@ ALL = [
     for submission in read_package(folder).submissions
 ]
 COMPILED = ("c", "cpp", "java")
-FULL = bool(os.environ.get("JUDGING_FULL"))
+FULL = bool(os.environ.get("FULL"))
 
 
 def short_form() -> list[tuple[str, PackageSubmission]]:

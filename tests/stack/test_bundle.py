@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,12 +16,15 @@ pytestmark = pytest.mark.stack
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The bundle, and a clean environment with its requirements alone."""
+    """The bundle, and a clean environment with its requirements alone; in the short form the tests' own."""
+    bundle = tmp_path_factory.mktemp("bundle")
+    copy_bundle(ROOT, bundle)
+    if not os.environ.get("FULL"):
+        return bundle, Path(sys.prefix)
     python = find_python(PYTHONS[0])
     if python is None:
         missing(f"Python {PYTHONS[0]}")
-    bundle, environment = tmp_path_factory.mktemp("bundle"), tmp_path_factory.mktemp("environment")
-    copy_bundle(ROOT, bundle)
+    environment = tmp_path_factory.mktemp("environment")
     install(python, bundle, environment)
     return bundle, environment
 

@@ -620,7 +620,7 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evidence]:
         "AUTH_JWT_SECRET": planted.jwt_secret,
         "JUDGE0_AUTH_TOKEN": planted.judge_token,
         "JUDGE0_API_KEY": planted.judge_key,
-        "JUDGE0_API_HOST": "judge0.example.org",
+        "JUDGE0_API_HOST": "127.0.0.1",  # the proxy's
     }
     quick = {
         "TURN_SPACING": "0",

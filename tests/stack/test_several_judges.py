@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,6 +18,7 @@ import requests
 
 from functions.domain.submission import Submission
 from functions.questions import put_question
+from infra.local import processes
 from tests.conftest import our_process
 from tests.fakes import question
 from tests.stack.conftest import LiveStack, free_ports, plain_environment, running_stack
@@ -24,7 +26,10 @@ from tests.stack.test_the_line import recorded
 
 pytestmark = pytest.mark.stack
 
+NAME = "judges.test"
 SLOTS, BATCH = {"first": 2, "second": 3}, 2
+TAKES = 0.4
+"""Seconds a test: so long that the judges set the pace, not this machine."""
 LATER = timedelta(hours=1)
 
 
@@ -50,8 +55,8 @@ class Watched:
 
 
 @contextmanager
-def judge() -> Iterator[Watched]:
-    with our_process("infra.local.scripted_judge") as url:
+def judge(*options: str) -> Iterator[Watched]:
+    with our_process("infra.local.scripted_judge", *options) as url:
         found = Watched(url)
         watcher = threading.Thread(target=found.watch)
         watcher.start()
@@ -74,7 +79,7 @@ def send(live: LiveStack, number: int) -> list[str]:
     put_question(live.service(), question(tests=4))
     students = [live.student() for _ in range(20)]
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda n: students[n % 20].post("echo", f"# takes 0.2 s, {n}"), range(number)))
+        answers = list(pool.map(lambda n: students[n % 20].post("echo", f"# takes {TAKES} s, {n}"), range(number)))
     assert [answer.status_code for answer in answers] == [202] * number
     return [answer.json()["submission_id"] for answer in answers]
 
@@ -84,31 +89,51 @@ def wait_until_done(live: LiveStack, ids: list[str], number: int) -> None:
         time.sleep(0.5)
 
 
-def test_one_judge_is_added_and_one_killed_under_load() -> None:
-    """The second gets its slots only under load, as an operator gives them; then the first is killed."""
-    with ExitStack() as second_lives:
-        second = second_lives.enter_context(judge())
-        with ExitStack() as first_lives:
-            first = first_lives.enter_context(judge())
-            urls = f"{first.url}={SLOTS['first']},{second.url}={SLOTS['second']}"
-            given = {"JUDGE0_URL": urls, "WORKERS": "2", "BATCH_SIZE": str(BATCH), "RATE_SUBMIT_PER_MINUTE": "1000"}
-            short = {"LEASE_SECONDS": "4", "SWEEP_INTERVAL": "5", "RATE_RUN_PER_MINUTE": "1000"}
-            with running_stack(plain_environment() | free_ports() | given | short) as live:
-                live.admin("slots", "--judge", second.name, "--set", "0")
-                ids = send(live, 200)
-                wait_until_done(live, ids, 30)
-                live.admin("slots", "--judge", second.name, "--set", str(SLOTS["second"]))
-                added = live.service().clock.now()
-                wait_until_done(live, ids, 120)
-                killed = live.service().clock.now()
-                first_lives.close()
-                wait_until_done(live, ids, 200)
-                judged = recorded(live, ids)
-                states = {each["name"]: each["state"] for each in live.health()["judges"]}
+def wait_until_it_has_slots(live: LiveStack, judge: Watched) -> None:
+    while not any(each["name"] == judge.name and each["slots"] for each in live.health()["judges"]):
+        time.sleep(0.2)
+
+
+def test_one_judge_is_added_and_one_killed_under_load(tmp_path: Path) -> None:
+    """The first is the setting's. The second starts under load, and the name server names it; then the first dies."""
+    port = processes.free_port()
+    names = tmp_path / "names"
+    names.write_text("")
+    with ExitStack() as second_lives, ExitStack() as first_lives:
+        first = first_lives.enter_context(judge())
+        given = {
+            "JUDGE0_URL": f"{first.url}={SLOTS['first']}",
+            "JUDGE0_DISCOVERY": f"{NAME}:{port}={SLOTS['second']}",
+            "PYTHONPATH": str(Path(__file__).with_name("names")),
+            "JUDGES_FILE": str(names),
+            "WORKERS": "2",
+            "BATCH_SIZE": str(BATCH),
+            "RATE_SUBMIT_PER_MINUTE": "1000",
+            "LEASE_SECONDS": "4",
+            "SWEEP_INTERVAL": "5",
+        }
+        with running_stack(plain_environment() | free_ports() | given) as live:
+            ids = send(live, 200)
+            wait_until_done(live, ids, 40)
+            second = second_lives.enter_context(judge("--port", str(port)))
+            named = live.service().clock.now()
+            names.write_text("127.0.0.1")
+            wait_until_it_has_slots(live, second)
+            added = live.service().clock.now()
+            wait_until_done(live, ids, 140)
+            killed = live.service().clock.now()
+            first_lives.close()
+            wait_until_done(live, ids, 200)
+            judged = recorded(live, ids)
+            health = live.health()
     begun = min(each.started_at for each in judged if each.started_at is not None)
-    rates = [throughput(judged, *span) for span in ((begun, added), (added, killed), (killed, killed + LATER))]
-    print("judged a second: one judge {:.1f}, both {:.1f}, the other alone {:.1f}".format(*rates))
+    one, both, other = (
+        throughput(judged, *span) for span in ((begun, named), (added, killed), (killed, killed + LATER))
+    )
+    print(f"judged a second: one judge {one:.1f}, both {both:.1f}, the other alone {other:.1f}")
     assert Counter((each.status, each.verdict, each.score) for each in judged) == {("completed", "accepted", 100): 200}
-    assert (states[first.name], states[second.name]) == ("open", "closed")
-    assert first.most <= SLOTS["first"] * BATCH
-    assert second.most <= SLOTS["second"] * BATCH
+    states = {each["name"]: (each["state"], each["slots"]) for each in health["judges"]}
+    assert states == {first.name: ("open", SLOTS["first"]), second.name: ("closed", SLOTS["second"])}
+    assert 0 < first.most <= SLOTS["first"] * BATCH
+    assert 0 < second.most <= SLOTS["second"] * BATCH
+    assert both > 1.3 * one, "five slots instead of two"

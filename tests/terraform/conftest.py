@@ -22,7 +22,9 @@ ALWAYS = {"project": "example", "alert_email": "staff@example.org", "repository"
 WITH_MACHINE = {**ALWAYS, "vm_size": "large", "auth": '{jwks_url="https://keys.example.org"}'}
 WITH_SEVERAL = {
     **WITH_MACHINE,
-    "judges": '{most=10, schedule={algorithms={cron="45 8 14 6 *", minutes=180, judges=4, time_zone="Europe/Vienna"}}}',
+    "judges": (
+        '{most=10, schedule={algorithms={cron="40 8 14 6 * 2031", minutes=180, judges=4, time_zone="Europe/Vienna"}}}'
+    ),
     "max_concurrent_submissions": "auto:2-30",
 }
 WITH_EVERYTHING = {

@@ -12,6 +12,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,14 @@ import yaml
 
 import main
 from functions import models, records
-from functions.domain import scaling
 from functions.domain.breaker import State
+from functions.domain.concurrency import Bounds
 from functions.domain.submission import RunType
 from functions.rejudging import CHOICES
 from functions.staff_models import SubmissionsQuery
-from infra import bootstrap, settings
+from infra import bootstrap, cloud_monitoring, settings
+from infra.admin import simulation
+from infra.admin.__main__ import cli
 from infra.local import log_metrics
 from infra.settings import Settings
 from tests.bundle import bundle_files
@@ -453,26 +456,41 @@ def test_the_machine_is_reached_by_the_functions_alone(with_machine: Plan) -> No
 # Several machines
 
 
-def test_the_autoscaler_wants_judges_as_the_forecast_does(with_several: Plan) -> None:
-    """As far as the platform can: what is in the queues, cleared before anybody has waited for too long."""
+def test_the_autoscaler_makes_as_many_machines_as_the_sweep_says(with_several: Plan) -> None:
+    """The decision is the code's, by which `capacity --autoscale` goes as well: here is no other rule."""
     [autoscaler] = with_several.of("google_compute_autoscaler").values()
     [policy] = autoscaler["autoscaling_policy"]
     [metric] = policy["metric"]
-    assert metric["name"] == "cloudtasks.googleapis.com/queue/depth"
-    assert " OR " not in metric["filter"]
-    slots, seconds_each = 15, 6.0  # a large one, and the default
-    assert metric["single_instance_assignment"] == slots * scaling.LONG_WAIT / seconds_each
+    assert (metric["name"], metric["single_instance_assignment"]) == (cloud_monitoring.METRIC, 1)
+    assert metric["filter"] == 'resource.type = "global"'
+    assert metric.get("target") is None
+    assert [policy[each] for each in ("cpu_utilization", "load_balancing_utilization")] == [[], []]
+    [descriptor] = with_several.of("google_monitoring_metric_descriptor").values()
+    assert descriptor == descriptor | {"type": cloud_monitoring.METRIC, "metric_kind": "GAUGE", "value_type": "INT64"}
+    assert config_of(with_several, "sweep").judges_scale == Bounds(policy["min_replicas"], policy["max_replicas"])
     assert (policy["min_replicas"], policy["max_replicas"]) == (1, 10)
     [scale_in] = policy["scale_in_control"]
     assert scale_in["max_scaled_in_replicas"][0]["fixed"] == 1
-    assert scale_in["time_window_sec"] >= policy["cooldown_period"]
+
+
+def test_the_forecast_takes_the_platforms_times(with_several: Plan) -> None:
+    [autoscaler] = with_several.of("google_compute_autoscaler").values()
+    [policy] = autoscaler["autoscaling_policy"]
+    [boot] = [option for option in cli.commands["capacity"].params if option.name == "boot"]
+    assert boot.default == f"{policy['cooldown_period']}s"
+    assert policy["scale_in_control"][0]["time_window_sec"] == simulation.SETTLES
+    assert config_of(with_several, "sweep").sweep_interval == simulation.DECIDES_EVERY
+
+
+def test_the_local_stack_shows_it_under_the_same_name() -> None:
+    assert cloud_monitoring.METRIC.removeprefix("custom.googleapis.com/").replace("/", "_") == log_metrics.JUDGES_WANTED
 
 
 def test_an_exam_that_is_known_has_its_judges_from_the_beginning(with_several: Plan) -> None:
     [autoscaler] = with_several.of("google_compute_autoscaler").values()
     [schedule] = autoscaler["autoscaling_policy"][0]["scaling_schedules"]
     assert schedule == schedule | {
-        "name": "algorithms", "schedule": "45 8 14 6 *", "duration_sec": 10_800, "min_required_replicas": 4,
+        "name": "algorithms", "schedule": "40 8 14 6 * 2031", "duration_sec": 10_800, "min_required_replicas": 4,
         "time_zone": "Europe/Vienna",
     }  # fmt: skip
 
@@ -518,32 +536,34 @@ def test_roles_of_our_own_allow_one_thing_each(with_several: Plan) -> None:
 
 MEMBER = TERRAFORM / "judge0-member.sh"
 STAND_INS = {
-    "curl": """case "${@: -1}" in
-      *metadata*) echo 10.0.0.1 ;;
-      *) address=${@: -1}; address=${address#http://}; grep -qxF "${address%%:*}" answering ;;
-    esac""",
-    "getent": 'sed "s/$/ STREAM/" seen',
-    "sleep": 'echo "$1" >> slept; [ "$(wc -l < slept)" -lt "${ROUNDS:-1}" ] || kill $PPID',
-    "gcloud": """echo "$3" >> calls
-    case $3 in
-      list) [ ! -e away ] && paste -sd';' zone ;;
-      *) for each in "$@"; do case $each in --rrdatas=*) tr , '\n' <<< "${each#--rrdatas=}" > zone ;; esac; done ;;
-    esac""",
+    "curl": f"#!{sys.executable}\n{Path(__file__).with_name('stand_in_curl.py').read_text()}",
+    "getent": """#!/bin/bash
+sed "s/$/ STREAM/" seen""",
+    "sleep": """#!/bin/bash
+echo "$1" >> slept
+[ "$(grep -c '^10$' slept)" -lt "${ROUNDS:-1}" ] || kill $PPID""",
 }
 
 
 def member(folder: Path, what: str, *, zone: str, answering: str, rounds: int = 1, seen: str | None = None) -> str:
     """Who is under the name after ``rounds``, as the machine 10.0.0.1 sees to it; last digits stand for addresses."""
     for name, digits in (("zone", zone), ("answering", answering), ("seen", zone if seen is None else seen)):
-        (folder / name).write_text("".join(f"10.0.0.{digit}\n" for digit in digits))
+        (folder / name).write_text(addresses(digits))
     for name, body in STAND_INS.items():
-        (folder / name).write_text(f"#!/bin/bash\n{body}\n")
+        (folder / name).write_text(body)
         (folder / name).chmod(0o755)
-    script = MEMBER.read_text().replace("/snap/bin/gcloud", "gcloud")
     names = {"NAME": "judges.", "ZONE": "z", "PROJECT": "p", "PORT": "2359", "ROUNDS": str(rounds)}
     path = f"{folder}:{os.environ['PATH']}"
-    subprocess.run(["bash", "-c", script, "member", what], cwd=folder, env={"PATH": path, **names}, check=False)
-    return "".join(line[-1] for line in (folder / "zone").read_text().split())
+    subprocess.run(["bash", str(MEMBER), what], cwd=folder, env={"PATH": path, **names}, check=False)
+    return "".join(sorted(line[-1] for line in (folder / "zone").read_text().split()))
+
+
+def addresses(digits: str) -> str:
+    return "".join(f"10.0.0.{digit}\n" for digit in digits)
+
+
+def refused(folder: Path) -> list[str]:
+    return (folder / "refused").read_text().split() if (folder / "refused").exists() else []
 
 
 @pytest.mark.parametrize(
@@ -576,6 +596,26 @@ def test_a_machine_that_ends_leaves_first_and_then_finishes(tmp_path: Path) -> N
     assert unit.index("ExecStop=/bin/kill $MAINPID") < unit.index("ExecStop=/opt/judge0/member leave")
 
 
+def test_leaving_needs_nothing_that_does_not_start_any_more_at_shutdown(tmp_path: Path) -> None:
+    """A snap, as gcloud is on this image, wants a scope of systemd's, which then gives none."""
+    assert not re.search(r"^[^#]*(gcloud|snap|docker)", MEMBER.read_text(), re.MULTILINE)
+    subprocess.run(["bash", "-n", str(MEMBER)], check=True)
+
+
+@pytest.mark.parametrize(("what", "zone", "after"), [("stay", "2", "123"), ("leave", "12", "23")])
+def test_of_machines_that_write_at_once_none_is_lost(tmp_path: Path, what: str, zone: str, after: str) -> None:
+    """10.0.0.3 writes between the reading and the writing of this one, which is refused and looks again."""
+    (tmp_path / "meanwhile").write_text(addresses(f"{zone}3"))
+    assert member(tmp_path, what, zone=zone, answering="123") == after
+    assert refused(tmp_path) == ["412"]
+
+
+def test_two_machines_that_are_the_first_are_both_there(tmp_path: Path) -> None:
+    (tmp_path / "meanwhile").write_text(addresses("3"))
+    assert member(tmp_path, "stay", zone="", answering="13") == "13"
+    assert refused(tmp_path) == ["409"]
+
+
 def test_others_that_came_meanwhile_are_not_written_over(tmp_path: Path) -> None:
     """A name server remembers for minutes that there was no such name."""
     assert member(tmp_path, "stay", zone="23", seen="", answering="123") == "123"
@@ -584,7 +624,15 @@ def test_others_that_came_meanwhile_are_not_written_over(tmp_path: Path) -> None
 def test_nothing_is_written_where_the_zone_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "away").touch()
     assert member(tmp_path, "stay", zone="23", seen="", answering="123") == "23"
-    assert (tmp_path / "calls").read_text() == "list\n"
+    assert "/changes" not in (tmp_path / "calls").read_text()
+    assert refused(tmp_path) == ["503"] * 5  # and again in the next round
+
+
+def test_a_machines_token_is_in_no_command_line(tmp_path: Path) -> None:
+    member(tmp_path, "stay", zone="2", answering="12")
+    calls = (tmp_path / "calls").read_text()
+    assert "/changes" in calls
+    assert "t0ken" not in calls
 
 
 def test_what_the_runbooks_name_is_there(with_machine: Plan) -> None:

@@ -17,7 +17,7 @@ from tests.unit.test_visit import InstantGate
 def counted(world: World) -> tuple[World, Counting]:
     """The same world as a process that has just begun."""
     store = Counting(world.store)
-    return replace(world, service=replace(world.service, store=store, kept={}, claiming=set())), store
+    return replace(world, service=replace(world.service, store=store, kept={}, claiming=set(), attempts={})), store
 
 
 def costs(store: Counting) -> tuple[int, int, int]:
@@ -46,3 +46,18 @@ def test_a_poll(world: World) -> None:
     mine, store = counted(world)
     views.submission(mine.service, ALICE, submitted)
     assert costs(store) == (5, 4, 0)
+
+
+def test_an_intake_and_the_next_one_of_the_same_attempt(world: World) -> None:
+    mine, store = counted(world)
+    mine.submit(key="one")
+    assert costs(store) == (3, 3, 1), "the attempt, its exam, the question's head"
+    mine.submit(key="two")
+    assert costs(store) == (4, 5, 2), "the attempt and the one before it, in one call"
+
+
+def test_a_repeat_is_found_beside_the_attempt(world: World) -> None:
+    first = world.submit(key="one")
+    mine, store = counted(world)
+    assert mine.submit(key="one") == first
+    assert costs(store) == (2, 2, 0)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
-from functions.domain.scaling import Fleet, Load, Planned, judges_wanted
+from functions.domain.scaling import Fleet, Load, Planned, judges_wanted, judging_seconds
+from functions.domain.submission import RunType
 from infra.admin.__main__ import cli
-from infra.admin.capacity import ExamEnd, Scaling, played
+from infra.admin.capacity import Cost, ExamEnd, Scaling, played
 
 FLEET = Fleet(slots=3, least=1, most=5)
 CALM = Load(waiting=0, in_hand=0, oldest_wait=0.0, judging_seconds=6.0)
@@ -39,21 +40,49 @@ def test_a_known_exam_has_its_judges_from_begin_to_end(now: float, wanted: int) 
     assert judges_wanted(now, CALM, FLEET, 1, schedule) == wanted
 
 
-def test_a_burst_costs_far_fewer_hours_than_the_largest_fleet_and_a_schedule_hides_the_boot() -> None:
-    end = ExamEnd(students=150, tests=10, service=1.5, within=60.0)
-    fixed = {n: played("last-minute-burst", end, Scaling(Fleet(3, n, n), 0.0)) for n in (1, 3)}
-    scaled = played("last-minute-burst", end, Scaling(Fleet(3, 1, 3), 90.0))
-    known = played("last-minute-burst", end, Scaling(Fleet(3, 1, 3), 90.0, (Planned(3000.0, 3660.0, 3),)))
-    assert scaled.machine_hours < fixed[3].machine_hours / 2
-    assert known.machine_hours < fixed[3].machine_hours / 2
-    assert fixed[3].submits[0] < scaled.submits[0] < fixed[1].submits[0]
-    assert known.submits[0] == pytest.approx(fixed[3].submits[0], abs=1.0)
-    assert scaled.most_machines == 3
-    assert fixed[1].machine_hours == pytest.approx(1.0, abs=0.2)
+BURST = ExamEnd(students=150, tests=10, service=1.5, within=60.0)
+
+
+def burst(least: int, most: int, boot: float = 600.0, schedule: tuple[Planned, ...] = ()) -> Cost:
+    return played("last-minute-burst", BURST, Scaling(Fleet(3, least, most), boot, schedule))
+
+
+def test_a_schedule_that_begins_early_enough_is_worth_all_machines() -> None:
+    known = burst(1, 3, schedule=(Planned(2100.0, 3660.0, 3),))
+    assert known.submits[0] == pytest.approx(burst(3, 3).submits[0], abs=1.0)
+    too_late = burst(1, 3, schedule=(Planned(3300.0, 3660.0, 3),))
+    assert too_late.submits[0] > 3 * known.submits[0]
+
+
+def test_a_schedule_may_begin_before_the_exam() -> None:
+    early = burst(1, 3, schedule=(Planned(-1200.0, 3660.0, 3),))
+    at_once = burst(1, 3, schedule=(Planned(0.0, 3660.0, 3),))
+    assert early.machine_hours == pytest.approx(at_once.machine_hours + 2 * 1200 / 3600, abs=0.01)
+
+
+def test_what_starts_late_is_of_little_use_and_what_starts_soon_of_much() -> None:
+    alone = burst(1, 1)
+    assert burst(1, 3).submits[0] > 0.7 * alone.submits[0]
+    assert burst(1, 3, boot=60.0).submits[0] < 0.5 * alone.submits[0]
+
+
+def test_machines_are_ended_one_in_ten_minutes_and_count_until_then() -> None:
+    whole, end = burst(1, 5, schedule=(Planned(0.0, 3600.0, 5),)), 3600.0
+    others = [end + 600.0 * number for number in (1, 2, 3, 4)]
+    assert whole.machine_hours == pytest.approx((end + sum(others)) / 3600, abs=0.2)
+    assert whole.most_machines == 5
+    assert burst(1, 1).machine_hours == pytest.approx(1.0, abs=0.2)
+
+
+def test_what_is_judged_for_long_weighs_as_much_as_many_of_it_wait() -> None:
+    lately = {RunType.SUBMIT: 12.0, RunType.RUN: 2.0}
+    assert judging_seconds({RunType.SUBMIT: 1, RunType.RUN: 4}, lately) == 4.0
+    assert judging_seconds({RunType.SUBMIT: 3, RunType.RUN: 0}, {RunType.SUBMIT: 12.0}) == 12.0
+    assert judging_seconds({RunType.SUBMIT: 0, RunType.RUN: 0}, {}) == 0.0
 
 
 def test_the_command_shows_it_beside_fixed_sizes() -> None:
-    words = "capacity --students 40 --tests 5 --service 1s --autoscale 1:2 --schedule 50-61=2"
+    words = "capacity --students 40 --tests 5 --service 1s --autoscale 1:2 --schedule -20-61=2"
     shown = CliRunner().invoke(cli, words.split()).stdout
     assert "last-minute-burst" in shown
     assert "steady-runs" in shown

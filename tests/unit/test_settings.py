@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from functions.domain.concurrency import Bounds
-from infra import settings
+from functions.ports import Unavailable
+from functions.traces import Untraced
+from infra import bootstrap, settings
 from infra.settings import Settings, SettingsError
 from infra.tokens import FIREBASE_KEYS
 
@@ -62,6 +68,14 @@ def test_the_example_file_lists_every_setting_with_its_default() -> None:
         ({"JUDGE0_DISCOVERY": "judges.internal"}, "judges.internal:2358=3"),
         ({"JUDGE0_URL": "https://a=3,https://A=8"}, "twice"),
         ({"JUDGE0_URL": "https://a=3,https://b=8", "JUDGE0_AUTH_TOKEN": "a=x,c=y"}, "JUDGE0_AUTH_TOKEN"),
+        ({"JUDGE0_URL": "https://a=3,https://b=8", "JUDGE0_AUTH_TOKEN": "c=x,d=y"}, "JUDGE0_AUTH_TOKEN"),
+        ({"JUDGE0_URL": "https://a=3,https://b=8", "JUDGE0_AUTH_TOKEN": "c=x"}, "JUDGE0_AUTH_TOKEN"),
+        ({"JUDGE0_URL": "https://a=3,https://b=8", "JUDGE0_AUTH_TOKEN": "jA=x,jB:y"}, "JUDGE0_AUTH_TOKEN"),
+        ({"JUDGE0_URL": "https://a=3,https://b=8", "JUDGE0_AUTH_TOKEN": "jA=x,jB="}, "JUDGE0_AUTH_TOKEN"),
+        ({"JUDGE0_URL": "https://a=3,https://b=8", "JUDGE0_AUTH_TOKEN": "x,y"}, "JUDGE0_AUTH_TOKEN"),
+        ({"JUDGE0_DISCOVERY": "judges:2358", "JUDGE0_AUTH_TOKEN": "fuond=x"}, "JUDGE0_AUTH_TOKEN"),
+        ({"JUDGE0_API_KEY": "x", "JUDGE0_URL": "https://a"}, "JUDGE0_API_KEY needs JUDGE0_API_HOST"),
+        ({"JUDGE0_API_KEY": "x", "JUDGE0_API_HOST": "b", "JUDGE0_URL": "https://a"}, "the host of a judge"),
         ({"TRACES": "everything"}, "TRACES"),
         ({"TRACES": "google"}, "TRACES=google needs GOOGLE_CLOUD_PROJECT"),
     ],
@@ -108,7 +122,39 @@ def test_how_much_at_once_is_a_number_or_found_out(given: str, bounds: tuple[int
 def test_a_token_goes_only_to_the_judge_that_it_is_for() -> None:
     assert settings.tokens_by_judge("a=x=y,b=z", {"a", "b"}) == {"a": "x=y", "b": "z"}
     assert settings.tokens_by_judge("a=x", {"a", "b"}) == {"a": "x"}
-    assert settings.tokens_by_judge("se=cret,s", {"a", "b"}) == {"a": "se=cret,s", "b": "se=cret,s"}
+    for for_all in ("secret", "c2VjcmV0==", "=secret"):
+        assert settings.tokens_by_judge(for_all, {"a", "b"}) == {"a": for_all, "b": for_all}
+    assert settings.tokens_by_judge("se=cret", {"judge0"}) == {"judge0": "se=cret"}  # where there is one, it is its
+
+
+class Asked(BaseHTTPRequestHandler):
+    """A judge that remembers by which name, and with which credentials, it was asked."""
+
+    credentials: ClassVar[dict[str, set[str]]] = {}
+
+    def do_GET(self) -> None:
+        name = self.headers["Host"].partition(":")[0]
+        self.credentials[name] = {each for each in self.headers if each.startswith("X-")}
+        self.send_error(503)
+
+    def log_message(self, *_: object) -> None: ...
+
+
+def test_a_judges_credentials_go_to_that_judge_alone() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Asked) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        rapid, other = (f"{host}:{server.server_port}" for host in ("localhost", "127.0.0.1"))
+        given = {
+            "JUDGE0_URL": f"http://{rapid}=3,http://{other}=3",
+            "JUDGE0_DISCOVERY": "judges.invalid:2358=3",
+            "JUDGE0_AUTH_TOKEN": f"{other}=token,found=of those that are found",
+        }
+        config = settings.read({**given, "JUDGE0_API_KEY": "key", "JUDGE0_API_HOST": "LocalHost"})
+        for host in bootstrap.judges(config, Untraced())().values():
+            with suppress(Unavailable):
+                host.judge.languages()
+        server.shutdown()
+    assert Asked.credentials == {"localhost": {"X-RapidAPI-Key", "X-RapidAPI-Host"}, "127.0.0.1": {"X-Auth-Token"}}
 
 
 @pytest.mark.parametrize(
@@ -116,6 +162,7 @@ def test_a_token_goes_only_to_the_judge_that_it_is_for() -> None:
     [
         {"JUDGE0_URL": "https://hunter2@a=3,https://b=8"},
         {"JUDGE0_URL": "https://a=3,https://b=8", "JUDGE0_AUTH_TOKEN": "a=hunter2,c=hunter2"},
+        {"JUDGE0_URL": "https://a=3,https://b=8", "JUDGE0_AUTH_TOKEN": "c=hunter2"},
     ],
 )
 def test_a_judges_secret_is_not_repeated(given: dict[str, str]) -> None:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from functions import breaker, health, records, views
+from functions import breaker, health, pacing, records, views
 from functions.claims import claim, close, look
 from functions.domain.breaker import State
+from functions.domain.concurrency import Bounds
 from functions.domain.line import ONLY_JUDGE, Slot
 from functions.domain.question import Validator
-from functions.domain.sharing import handed_over, planned
+from functions.domain.sharing import planned
 from functions.domain.submission import RunType, Status
 from functions.domain.verdict import Ending, Execution, Verdict
 from functions.errors import Refusal
+from functions.judges import told
 from functions.leases import Lease
 from functions.ports import Caller, Host, Program, Query, Unavailable
 from functions.questions import put_question
-from functions.service import Service
+from functions.service import Rules, Service
 from functions.slots import free_slots, read_slots, seed_slots, set_slots
 from functions.sweeping import sweep
 from functions.visit import End, visit
@@ -81,10 +84,16 @@ def test_where_there_is_one_judge_its_slots_name_none_as_ever(world: World) -> N
     assert documents[3].fields == {"count": 3, "seeded": 3}
 
 
+def process(world: World, judges: Mapping[str, Host] | Callable[[], Mapping[str, Host]], **changes: object) -> World:
+    """Another process over the same store, that knows these judges and has just begun."""
+    listed = judges if callable(judges) else lambda: judges
+    new: dict[str, object] = {"kept": {}, "claiming": set(), "languages": {}, "seen": {}, "refused": Counter()}
+    return replace(world, service=replace(world.service, judges=listed, **(new | changes)))  # type: ignore[arg-type]
+
+
 def reseeded(world: World, judges: dict[str, int]) -> Service:
     """The next deployment: other judges in the setting."""
-    hosts = {name: Host(world.judge, number) for name, number in judges.items()}
-    after = replace(world.service, judges=lambda: hosts, kept={}, claiming=set())
+    after = process(world, {name: Host(world.judge, number) for name, number in judges.items()}).service
     seed_slots(after)
     return after
 
@@ -118,6 +127,21 @@ def test_a_judge_that_leaves_finishes_what_it_has_in_hand_and_takes_nothing_more
     assert two.read(of_a.submission).status is Status.COMPLETED
 
 
+def test_from_auto_to_a_number_the_number_holds_and_new_bounds_hold_at_once() -> None:
+    world = make_world(SQLiteDocumentStore(":memory:"), concurrency=Bounds(1, 20))
+    set_slots(world.service, 12)  # what the exam's judge bore
+    for bounds, most, slots in (
+        (Bounds(1, 20), 3, 12),
+        (Bounds(2, 8), 3, 8),
+        (Bounds(2, 30), 3, 8),
+        (None, 3, 3),
+        (Bounds(5, 9), 5, 5),
+    ):
+        after = process(world, world.service.judges, rules=Rules(max_concurrent_submissions=most, concurrency=bounds))
+        seed_slots(after.service)
+        assert {name: len(numbers) for name, numbers in owners(after).items()} == {ONLY_JUDGE: slots}, bounds
+
+
 def slot(number: int, judge: str, **changes: object) -> Slot:
     return replace(Slot(number, NOON, NOON, judge=judge), **changes)  # type: ignore[arg-type]
 
@@ -144,7 +168,6 @@ def test_a_slot_in_hand_of_a_judge_that_is_gone_is_nobody_elses() -> None:
     died = slot(2, "a", owner="y")
     found = planned({1: held, 2: died}, {"b": 1}, NOON)
     assert [(each.judge, each.retired) for each in found] == [("a", True), ("a", True), ("b", False)]
-    assert handed_over({1: held}, {"a": 1}, {"b": 1}) == {1: held}
 
 
 def test_an_operator_changes_one_judges_slots_and_leaves_the_others(two: World) -> None:
@@ -152,6 +175,56 @@ def test_an_operator_changes_one_judges_slots_and_leaves_the_others(two: World) 
     assert owners(two) == {"a": [1, 2], "b": [3]}
     seed_slots(two.service)  # a restart does not undo it
     assert owners(two) == {"a": [1, 2], "b": [3]}
+
+
+def test_auto_gives_nothing_back_to_a_judge_that_an_operator_lets_finish() -> None:
+    world = make_world(SQLiteDocumentStore(":memory:"), {"a": 3, "b": 3})
+    hosts = {name: Host(host.judge) for name, host in world.service.judges().items()}
+    auto = process(world, hosts, rules=replace(world.service.rules, concurrency=Bounds(1, 20)))
+    seed_slots(auto.service)
+    set_slots(auto.service, 0, "a")
+    for _ in range(3):
+        for _ in range(9):
+            pacing.saw(auto.service, "a", "python, run", 0.5, Execution(Ending.WELL, time_seconds=0.5))
+        pacing.adapt(auto.service, "a")
+        auto.clock.seconds += 10
+    assert owners(auto) == {"b": [4, 5, 6]}
+
+
+def test_where_slots_move_by_themselves_the_sweep_sets_the_limits_that_nobody_heard_of() -> None:
+    world = make_world(SQLiteDocumentStore(":memory:"), concurrency=Bounds(1, 20))
+    set_slots(world.service, 7)
+    sweep(world.service)
+    assert world.tickets.limits == dict.fromkeys(RunType, 7)
+    fixed = make_world(SQLiteDocumentStore(":memory:"))
+    sweep(fixed.service)
+    assert fixed.tickets.limits == {}, "there they are the operator's"
+
+
+# One judge with a name, as a list or a name server may well say.
+
+
+def test_one_judge_with_a_name_judges() -> None:
+    world = make_world(SQLiteDocumentStore(":memory:"), {"a": 3})
+    sent = world.submit()
+    assert visit_line(world) is End.JUDGED
+    assert world.read(sent).verdict is Verdict.ACCEPTED
+    again = world.submit()
+    world.tickets.tickets.clear()
+    assert sweep(world.service).tickets == 1
+    assert world.tickets.tickets == [(RunType.SUBMIT, again.submission_id)]
+
+
+def test_while_it_is_away_nobody_finds_its_line_empty() -> None:
+    world = make_world(SQLiteDocumentStore(":memory:"), {"a": 3})
+    sent = world.submit()
+    world.judge_named("a").away = True
+    assert visit_line(world) is End.JUDGE_AWAY
+    assert look(world.service, RunType.SUBMIT) is not None
+    world.judge_named("a").away = False
+    world.clock.seconds += 2
+    assert visit_line(world) is End.JUDGED
+    assert world.read(sent).judgings == 1
 
 
 # Who takes what.
@@ -342,6 +415,85 @@ def test_one_whose_judge_dies_in_mid_judging_is_judged_by_another_in_the_same_vi
     assert sum(two.judge_named("b").batches) == 4
 
 
+def test_one_that_is_put_back_after_another_was_judged_has_a_ticket(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = met(make_world(SQLiteDocumentStore(":memory:"), {"a": 1, "b": 1}))
+    send(world, "python", kind=RunType.RUN)
+    run = take(world, RunType.RUN)
+    assert run is not None
+    other = "b" if run.judge_name == "a" else "a"
+    sent = send(world, "python", "python")
+    world.tickets.tickets.clear()  # both are being delivered: this visit's, and one that found a line without waiters
+    dying, done = world.judge_named(other), 0
+
+    def time_passes(seconds: float) -> None:
+        world.clock.seconds += seconds
+        run.keep()
+
+    def die_at_the_second(program: Program) -> Execution:
+        nonlocal done
+        done += 1
+        dying.away = done > 4
+        return echo(program)
+
+    dying.run, dying.seconds = die_at_the_second, 1.0
+    monkeypatch.setattr(world.clock, "sleep", time_passes)
+    assert visit_line(world) is End.JUDGED
+    found = world.store.get(*map(records.submission_path, sent))
+    assert [each.fields["status"] for each in found if each] == ["completed", "queued"]
+    assert (RunType.SUBMIT, sent[1]) in world.tickets.tickets
+
+
+def test_what_a_judge_has_in_hand_that_leaves_goes_to_another_uncounted_and_unsuspected() -> None:
+    world = make_world(SQLiteDocumentStore(":memory:"), {"a": 1, "b": 1})
+    hosts = dict(world.service.judges())
+    mine = met(process(world, lambda: dict(hosts)))
+    sent = mine.submit()
+
+    def leave(program: Program) -> Execution:
+        for name in list(hosts):
+            if len(hosts) == 2 and "create" in mine.judge_named(name).calls:
+                mine.judge_named(name).away = True
+                del hosts[name]
+        return echo(program)
+
+    for name in "ab":
+        mine.judge_named(name).run, mine.judge_named(name).seconds = leave, 1.0
+    begun = mine.clock.seconds
+    assert visit_line(mine) is End.JUDGED
+    judged = mine.read(sent)
+    assert (judged.verdict, judged.judgings, judged.turn_at) == (Verdict.ACCEPTED, 1, sent.turn_at)
+    assert mine.clock.seconds - begun < 15, "nobody waits for one that left"
+    assert len(hosts) == 1
+
+
+def test_visits_of_a_process_whose_judges_have_no_slots_any_more_end_at_once(world: World) -> None:
+    """Else they would hold the queue's deliveries for SLOT_WAIT, and the next deployment's would not come."""
+    old = [world, *(process(world, {name: Host(world.judge, 3) for name in names}) for names in ("a", "ab"))]
+    world.submit()
+    for each in old:
+        met(each)
+    reseeded(world, {"c": 3})
+    for each in old:
+        each.clock.seconds += 5
+        begun = each.clock.seconds
+        assert visit_line(each) is End.NO_SLOT
+        assert each.clock.seconds - begun < 1
+
+
+def test_what_a_judge_has_is_asked_anew(two: World) -> None:
+    put_question(two.service, question(languages=("java", "python")))
+    met(two)
+    two.judge_named("b").names = ("cpp", "java", "python")
+    two.clock.seconds += 60
+    assert visit_line(two) is End.LINE_EMPTY
+    assert told(two.service)["b"] == {"cpp", "java", "python"}
+    sent = send(two, *["java"] * 4)
+    assert visit_line(two) is End.JUDGED
+    found = two.store.get(*map(records.submission_path, sent))
+    assert [each.fields["verdict"] for each in found if each] == [Verdict.ACCEPTED] * 4
+    assert two.judge_named("a").batches == []
+
+
 def test_languages_are_offered_where_any_judge_has_them_also_one_that_was_up(two: World) -> None:
     two.judge_named("a").names = ("python",)
     two.judge_named("b").names = ("cpp", "java")
@@ -362,3 +514,21 @@ def test_a_judge_that_a_process_cannot_learn_the_languages_of_opens_its_breaker(
     assert visit_line(two) is End.JUDGED
     assert breaker.state(two.service, "b").state is State.OPEN
     assert breaker.state(two.service, "a").state is State.CLOSED
+
+
+def test_an_old_sweep_that_begins_late_takes_slots_only_until_the_new_one_runs() -> None:
+    world = make_world(SQLiteDocumentStore(":memory:"))
+
+    def by_name() -> dict[str, Host]:
+        return {name: Host(world.judge, 3, world.clock.monotonic()) for name in ("found:1", "found:2")}
+
+    by_list = {name: Host(world.judge, 3) for name in ("a", "b")}
+    seed_slots(process(world, by_name, judges_change=True).service)
+    world.clock.seconds += 100
+    seed_slots(process(world, by_list, judges_change=False).service)
+    world.clock.seconds += 30
+    sweep(process(world, by_name, judges_change=True).service)
+    assert owners(world) == {"found:1": [1, 2, 3], "found:2": [4, 5, 6]}
+    world.clock.seconds += 20
+    sweep(process(world, by_list, judges_change=False).service)
+    assert owners(world) == {"a": [1, 2, 3], "b": [4, 5, 6]}

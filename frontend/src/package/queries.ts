@@ -77,7 +77,7 @@ export function followed(
   return { submission: submission ?? before?.submission ?? null, connection, beginsAt, returned };
 }
 
-function attemptKey(scope: string, id: string) {
+export function attemptKey(scope: string, id: string) {
   return [...attemptsKey(scope), id];
 }
 

@@ -605,6 +605,15 @@ test("a plain question is asked again while the service is away, not when it is 
   expect(service.times).toEqual([0, 3000, 5000, 60_000]);
 });
 
+test("after a refusal the attempt is asked for again: it is not as it was known", async () => {
+  const service = new FakeService([ok({ attempt_id: "a1" }), refusal(403), ok({ attempt_id: "a1" })]);
+  open(service.client(), <WithScores />);
+  await pass(1000);
+  press("Submit");
+  await pass(60_000);
+  expect(service.log).toEqual(["0 GET /attempts/a1", "1000 POST /submissions", "1000 GET /attempts/a1"]);
+});
+
 test("the host page's own QueryClient is used where there is one", async () => {
   const queryClient = new QueryClient({
     defaultOptions: { queries: { staleTime: 1000, retry: 7, refetchInterval: 500 } },

@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useCallback, useMemo, useSyncExternalStore } from "react";
+import { useCallback, useEffect, useMemo, useSyncExternalStore } from "react";
 import {
   type Connection,
   LIVE,
@@ -10,7 +10,7 @@ import {
   type SubmissionRequest,
 } from "./client";
 import { useRunCode } from "./provider";
-import { ended, followOptions } from "./queries";
+import { attemptKey, ended, followOptions } from "./queries";
 import type { Place } from "./sending";
 import { isFinal } from "./timings";
 
@@ -67,6 +67,12 @@ export function useSubmission({ attemptId, questionId, language, runType }: Targ
   const id = pressed?.sending.submissionId ?? null;
   const { data, error } = useQuery(followOptions(client, scope, id));
 
+  const refused = pressed?.refused ?? false;
+  useEffect(() => {
+    // The attempt is not as it was known: over, perhaps, or closed by staff.
+    if (refused) queryClient.invalidateQueries({ queryKey: attemptKey(scope, attemptId) });
+  }, [refused, queryClient, scope, attemptId]);
+
   const cancelling = useMutation({
     mutationFn: (id: string) => client.cancel(id),
     networkMode: "always",
@@ -81,7 +87,7 @@ export function useSubmission({ attemptId, questionId, language, runType }: Targ
   const phase = phaseOf();
   function phaseOf(): Phase {
     if (pressed === null) return "idle";
-    if (pressed.refused) return "refused";
+    if (refused) return "refused";
     if (id === null) return "sending";
     if (error !== null && !(submission !== null && isFinal(submission.status))) return "lost";
     return submission?.status ?? "queued";
