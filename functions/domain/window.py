@@ -16,11 +16,11 @@ from functions.domain.verdict import Ending, Execution
 MAX_SENDS = 3
 """How often one test is sent in one judging: a stuck test or an internal error is tried again, up to this."""
 
-SHORTEST_POLL_SECONDS = 0.02
+SHORTEST_POLL_SECONDS = 0.03
 LONGEST_POLL_SECONDS = 0.5
-UNKNOWN_SHARE = 1 / 24
+UNKNOWN_SHARE = 1 / 16
 """The pause between two polls as a share of the time waited so far, while nothing is known of when a test is due."""
-DUE_SHARE = 1 / 64
+DUE_SHARE = 1 / 32
 """And once it is due: its place stands empty for half of that on average."""
 LATE = 2.0
 """From so many times when it was due a test is of another kind than those before it: as if nothing were known."""

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from structlog.testing import capture_logs
+
 from functions.domain.question import Limits, Question, TestCase
 from functions.domain.verdict import Verdict
 from functions.ports import Judge
@@ -99,7 +101,7 @@ def a_judge() -> Iterator[Judge]:
 def measure() -> Measured:
     rows: list[Row] = []
     figures: dict[str, float] = {}
-    with a_judge() as host:
+    with capture_logs(), a_judge() as host:
         judge(host, 2, "python", SLEEPING)  # the host's languages, and whatever else is slow at first
         for name, language, source in (("C++", "cpp", CPP), ("Java", "java", JAVA)):
             each_time = judge(host, 20, language, source, once=False)

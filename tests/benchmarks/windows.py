@@ -11,6 +11,8 @@ import time
 from collections.abc import Sequence
 from statistics import median
 
+from structlog.testing import capture_logs
+
 from functions.domain.question import Question, TestCase
 from functions.domain.verdict import Verdict
 from functions.ports import Judge
@@ -60,7 +62,7 @@ def measure() -> Measured:
     unequal = [round(SCALE * rng.uniform(SHORTEST, LONGEST), 3) for _ in range(TESTS)]
     rows: list[Row] = []
     figures: dict[str, float] = {}
-    with our_process("infra.local.scripted_judge") as url:
+    with capture_logs(), our_process("infra.local.scripted_judge") as url:
         host = bootstrap.judge(settings.read({}), url)
         seconds_of(host, equal, range(1), 1)
         for name, seconds in (("equal", equal), ("unequal", unequal)):
