@@ -160,7 +160,7 @@ def play(url: str, shape: Shape, planned: Mapping[str, Any]) -> Played:
         result, given = Path(folder, "result"), Path(folder, "plan")
         write_private(given, json.dumps(planned))  # it has tokens
         command = [
-            *(str(LOCUST), "--locustfile", str(ROOT / "tests" / "bench" / "exam_locust.py"), "--host", url),
+            *(str(LOCUST), "--locustfile", str(ROOT / "tests" / "benchmarks" / "exam_locust.py"), "--host", url),
             *("--headless", "--only-summary", "--exit-code-on-error", "0", "--stop-timeout", "1"),
             *("--users", str(shape.students), "--spawn-rate", str(shape.students)),
             *("--run-time", f"{shape.longest + START_SECONDS:.0f}s"),
