@@ -57,7 +57,7 @@ def environment(plan: Plan, entry_point: str) -> dict[str, str]:
     config = service(plan, entry_point)
     made_up = {*later.get("environment_variables", {}), *(s["key"] for s in config["secret_environment_variables"])}
     known: dict[str, str] = config["environment_variables"]
-    return {name: f"{name}: made up, and of more than 32 characters" for name in made_up} | known
+    return {name: f"{name}: made up and of more than 32 characters" for name in made_up} | known
 
 
 def config_of(plan: Plan, entry_point: str) -> Settings:
