@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,9 @@ import requests
 
 from functions import records
 from functions.domain.exam import Exam
-from functions.ports import Delete, Query
+from functions.ports import Query
 from infra.admin import operations
-from infra.kattis import Package, read_package
+from infra.kattis import read_package
 from infra.local import tokens
 from tests.conftest import ROOT, our_process
 from tests.faults.rig import wait_until
@@ -55,15 +54,6 @@ def an_exam(live: LiveStack, exam_id: str, *question_ids: str) -> str:
     return exam_id
 
 
-@contextmanager
-def imported(live: LiveStack, package: Package) -> Iterator[str]:
-    """The question's id, while it is there: other tests have every question verified."""
-    operations.import_package(live.service(), package)
-    question_id = package.question.question_id
-    yield question_id
-    live.service().store.commit(Delete(f"{records.QUESTIONS}/{question_id}"))
-
-
 def test_on_a_good_stack_everything_passes_and_nothing_is_left(live: LiveStack) -> None:
     exam_id = an_exam(live, "preflight-good", "sum", "fizzbuzz")
     checks = preflight(live, "--students", "6", "--exam", exam_id, "--origin", live.stack.page_url)
@@ -80,8 +70,8 @@ def test_a_question_whose_solution_is_not_right_fails_the_verdicts_and_nothing_e
     wrong = next(each for each in package.submissions if each.path.name == "first.py")
     question = replace(package.question, question_id="sum-damaged")
     claimed = replace(package, question=question, submissions=(replace(wrong, expected="accepted"),))
-    with imported(live, claimed) as question_id:
-        checks = preflight(live, "--students", "2", "--exam", an_exam(live, "preflight-wrong", question_id))
+    operations.import_package(live.service(), claimed)
+    checks = preflight(live, "--students", "2", "--exam", an_exam(live, "preflight-wrong", "sum-damaged"))
     assert failing(checks) == {"verdicts"}, checks
     assert "wrong_answer instead of accepted" in checks["verdicts"]["told"]
 
@@ -89,8 +79,8 @@ def test_a_question_whose_solution_is_not_right_fails_the_verdicts_and_nothing_e
 def test_what_the_exam_needs_and_the_judge_lacks_is_named(live: LiveStack) -> None:
     package = read_package(SUM)
     question = replace(package.question, question_id="sum-in-rust", languages=("python", "rust"))
-    with imported(live, replace(package, question=question)) as question_id:
-        checks = preflight(live, "--students", "1", "--exam", an_exam(live, "preflight-rust", question_id))
+    operations.import_package(live.service(), replace(package, question=question))
+    checks = preflight(live, "--students", "1", "--exam", an_exam(live, "preflight-rust", "sum-in-rust"))
     assert failing(checks) == {"languages"}, checks
     assert "lacks rust (of sum-in-rust)" in checks["languages"]["told"]
 

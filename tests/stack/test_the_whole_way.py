@@ -107,7 +107,8 @@ def test_a_submit_that_comes_while_twenty_runs_wait_starts_next(live: LiveStack)
 
 
 def test_every_sample_question_gets_its_verdicts(live: LiveStack) -> None:
-    verified = live.admin("questions", "verify", "--all", check=False)
+    samples = sorted(each.name for each in (ROOT / "infra" / "local" / "questions").iterdir() if each.is_dir())
+    verified = live.admin("questions", "verify", *samples, check=False)  # other tests import others, which are to fail
     assert verified.returncode == 0, verified.stdout + verified.stderr
     assert "as expected" in verified.stdout
     assert "skipped" not in verified.stdout
