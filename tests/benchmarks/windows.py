@@ -18,7 +18,7 @@ from functions.domain.verdict import Verdict
 from functions.ports import Judge
 from functions.service import Rules
 from infra import bootstrap, settings
-from tests.benchmarks.plan import BATCH_SIZE, LONGEST, SHORTEST, in_places
+from tests.benchmarks.plan import BATCH_SIZE, LONGEST, SHORTEST
 from tests.benchmarks.table import Measured, Row, show
 from tests.conftest import our_process
 from tests.judging import judged_at
@@ -40,40 +40,35 @@ def seconds_of(host: Judge, seconds: Sequence[float], tests: Sequence[int], batc
     return time.monotonic() - begun
 
 
-def times(host: Judge, seconds: Sequence[float]) -> tuple[float, float, float]:
-    """One after the other, in batches with a barrier, in a rolling window: medians of rounds in turn."""
-    every = range(TESTS)
-
-    def one_round() -> tuple[float, float, float]:
-        batches = [every[first : first + BATCH_SIZE] for first in every[::BATCH_SIZE]]
-        return (
-            seconds_of(host, seconds, every, 1),
-            sum(seconds_of(host, seconds, batch, BATCH_SIZE) for batch in batches),
-            seconds_of(host, seconds, every, BATCH_SIZE),
-        )
-
-    one, barrier, window = zip(*(one_round() for _ in range(ROUNDS)), strict=True)
-    return median(one), median(barrier), median(window)
-
-
 def measure() -> Measured:
     rng = random.Random(1)
     equal = [SCALE] * TESTS
     unequal = [round(SCALE * rng.uniform(SHORTEST, LONGEST), 3) for _ in range(TESTS)]
-    rows: list[Row] = []
-    figures: dict[str, float] = {}
+    every = range(TESTS)
     with capture_logs(), our_process("infra.local.scripted_judge") as url:
         host = bootstrap.judge(settings.read({}), url)
-        seconds_of(host, equal, range(1), 1)
-        for name, seconds in (("equal", equal), ("unequal", unequal)):
-            one, barrier, window = times(host, seconds)
-            least = sum(seconds) / in_places(seconds, BATCH_SIZE)
-            goal = ">= 2.7" if name == "equal" else ""
-            what = f"{TESTS} {name} tests, three at a time: times as fast as"
-            rows.append(Row(f"{what} one by one", f"{one / window:.2f}", goal, f"{least:.2f}"))
-            rows.append(Row(f"{what} with a barrier", f"{barrier / window:.2f}"))
-            figures[f"window_{name}"] = round(one / window, 2)
-            figures[f"window_{name}_barrier"] = round(barrier / window, 2)
+
+        def window(seconds: Sequence[float]) -> float:
+            return seconds_of(host, seconds, every, BATCH_SIZE)
+
+        def barrier(seconds: Sequence[float]) -> float:
+            batches = [every[first : first + BATCH_SIZE] for first in every[::BATCH_SIZE]]
+            return sum(seconds_of(host, seconds, batch, BATCH_SIZE) for batch in batches)
+
+        window(equal)  # whatever is slow at first
+        rounds = [
+            (seconds_of(host, equal, every, 1), window(equal), barrier(unequal), window(unequal)) for _ in range(ROUNDS)
+        ]
+    one_by_one, of_equal, in_batches, of_unequal = map(median, zip(*rounds, strict=True))
+    figures = {
+        "window_over_one_by_one": round(one_by_one / of_equal, 2),
+        "window_over_barrier": round(in_batches / of_unequal, 2),
+    }
+    what = "tests in a rolling window of three: times as fast as"
+    rows = [
+        Row(f"{TESTS} equal {what} one by one", f"{figures['window_over_one_by_one']:.2f}", ">= 2.7", "3"),
+        Row(f"{TESTS} unequal {what} with a barrier", f"{figures['window_over_barrier']:.2f}"),
+    ]
     return Measured(rows, figures)
 
 
