@@ -64,21 +64,34 @@ def submit(service: Service, caller: Caller, request: Request, key: str | None) 
     Raises Refusal (403, 404, 422, 429), Unavailable where the store is away: then nothing was written.
     """
     identifier = submission_id(caller.subject, key) if key is not None else uuid.uuid4().hex
-    until = service.clock.monotonic() + COMMIT_SECONDS
-    with _turn_at(service, request.attempt_id):
-        while True:
-            intake = _try(service, caller, request, identifier, repeatable=key is not None)
-            if intake is not None:
-                break
-            if service.clock.monotonic() >= until:
-                raise Unavailable("this attempt's requests come faster than they can be recorded")
-            service.clock.sleep(service.rng.uniform(0.0, 0.05))
+    try:
+        intake = _in_turn(service, caller, request, identifier, repeatable=key is not None)
+    except (
+        Refusal
+    ):  # what had been accepted is answered all the same; of the others the batch says whether they had been
+        known = service.store.get(records.submission_path(identifier))[0] if key is not None else None
+        if known is None:
+            raise
+        intake = _repeat(records.submission_of(known), request)
     if intake.created:
         log("info", "accepted", "A submission was accepted.", intake.submission)
     if intake.submission.status is Status.QUEUED:
         # Accepted is kept: should the queue refuse, the document is there, and the sweep issues what is missing.
         tickets.issue(service, intake.submission.run_type, intake.submission.submission_id, named=True)
     return intake
+
+
+def _in_turn(service: Service, caller: Caller, request: Request, identifier: str, *, repeatable: bool) -> Intake:
+    """Raises Refusal, Unavailable."""
+    until = service.clock.monotonic() + COMMIT_SECONDS
+    with _turn_at(service, request.attempt_id):
+        while True:
+            intake = _try(service, caller, request, identifier, repeatable=repeatable)
+            if intake is not None:
+                return intake
+            if service.clock.monotonic() >= until:
+                raise Unavailable("this attempt's requests come faster than they can be recorded")
+            service.clock.sleep(service.rng.uniform(0.0, 0.05))
 
 
 @contextmanager
@@ -94,17 +107,8 @@ def _turn_at(service: Service, attempt_id: str) -> Iterator[None]:
 
 
 def _try(service: Service, caller: Caller, request: Request, identifier: str, *, repeatable: bool) -> Intake | None:
-    """One attempt at the conditional batch; None where somebody else's write came first.
-
-    Whether a key is known is asked before a refusal; else the batch itself finds out, for it creates the document.
-    """
-    try:
-        prepared = _prepare(service, caller, request, identifier)
-    except Refusal:
-        known = service.store.get(records.submission_path(identifier))[0] if repeatable else None
-        if known is None:
-            raise
-        return _repeat(records.submission_of(known), request)
+    """One attempt at the conditional batch; None where somebody else's write came first. Raises Refusal."""
+    prepared = _prepare(service, caller, request, identifier)
     if isinstance(prepared, Intake):
         return prepared
     submission, after, writes = prepared

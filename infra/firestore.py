@@ -61,14 +61,14 @@ class FirestoreDocumentStore:
     def _read(self, paths: list[str]) -> dict[str, Document]:
         request = BatchGetRequest(database=self._database, documents=[f"{self._documents}/{path}" for path in paths])
         with _told_plainly():
-            answers = self._batch_get(request, metadata=self._metadata)
+            answers = self._batch_get(request, metadata=self._metadata, timeout=CALL_SECONDS)
             documents = [document_of(answer.found) for answer in answers if answer.HasField("found")]
         return {document.path: document for document in documents}
 
     def find(self, query: Query) -> list[Document]:
         request = QueryRequest(parent=self._documents, structured_query=structured_query(self._database, query))
         with _told_plainly():
-            answers = self._run_query(request, metadata=self._metadata)
+            answers = self._run_query(request, metadata=self._metadata, timeout=CALL_SECONDS)
             return [document_of(answer.document) for answer in answers if answer.HasField("document")]
 
     def count(self, query: Query) -> int:
@@ -77,13 +77,13 @@ class FirestoreDocumentStore:
         asked.structured_query.CopyFrom(structured_query(self._database, query))
         asked.aggregations.add(alias="number").count.SetInParent()
         with _told_plainly():
-            answers = self._aggregate(request, metadata=self._metadata)
+            answers = self._aggregate(request, metadata=self._metadata, timeout=CALL_SECONDS)
         return sum(answer.result.aggregate_fields["number"].integer_value for answer in answers)
 
     def commit(self, *writes: Write) -> list[object]:
         request = commit_request(self._database, writes)
         with _told_plainly():
-            results = self._commit(request, metadata=self._metadata).write_results
+            results = self._commit(request, metadata=self._metadata, timeout=CALL_SECONDS).write_results
         return [moment(result.update_time) for result in results]
 
 
@@ -98,8 +98,8 @@ def _reading(channel: Any, name: str, request: Any, answer: Any) -> Any:
 
 
 def _insistent(call: Any) -> Any:
-    """With our retries and time-out, and with Google's exceptions."""
-    return method.wrap_method(call, default_retry=RETRY, default_timeout=CALL_SECONDS)  # type: ignore[no-untyped-call]
+    """With our retries, and with Google's exceptions."""
+    return method.wrap_method(call, default_retry=RETRY)  # type: ignore[no-untyped-call]
 
 
 def _can_exist(path: str) -> bool:

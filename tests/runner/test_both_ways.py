@@ -75,12 +75,13 @@ def outcome(submission: Submission) -> tuple[object, ...]:
 def test_a_sample_question_gets_the_same_both_ways(host: Judge0Judge, name: str, submission: PackageSubmission) -> None:
     question = read_package(QUESTIONS / name).question
     once, each_time = both_ways(host, question, submission.language, submission.source)
+    assert submission.score in (None, once.score)
+    if submission.expected == PARTIALLY_ACCEPTED:  # which test of a lost group fails first is the clock's affair
+        assert once.score == each_time.score
+        return
     if submission.language in COMPILED:  # others go one way only: twice the same, but for chance and the clock
         assert outcome(once) == outcome(each_time)
-    assert once.verdict == each_time.verdict
-    expected = {submission.expected} if submission.expected != PARTIALLY_ACCEPTED else set(Verdict)
-    assert once.verdict in expected
-    assert submission.score in (None, once.score)
+    assert once.verdict == each_time.verdict == submission.expected
 
 
 def echo_question(tests: int = 3, **changes: object) -> Question:
