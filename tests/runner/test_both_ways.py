@@ -76,12 +76,15 @@ def test_a_sample_question_gets_the_same_both_ways(host: Judge0Judge, name: str,
     question = read_package(QUESTIONS / name).question
     once, each_time = both_ways(host, question, submission.language, submission.source)
     assert submission.score in (None, once.score)
-    if submission.expected == PARTIALLY_ACCEPTED:  # which test of a lost group fails first is the clock's affair
-        assert once.score == each_time.score
+    assert once.score == each_time.score
+    verdicts = {once.verdict, each_time.verdict}
+    if submission.expected != PARTIALLY_ACCEPTED:
+        assert verdicts == {submission.expected}
+    elif len(verdicts) > 1:  # a test of a lost group at its very time limit may fail first, or not
+        assert Verdict.TIME_LIMIT_EXCEEDED in verdicts
         return
     if submission.language in COMPILED:  # others go one way only: twice the same, but for chance and the clock
         assert outcome(once) == outcome(each_time)
-    assert once.verdict == each_time.verdict == submission.expected
 
 
 def echo_question(tests: int = 3, **changes: object) -> Question:
