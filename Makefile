@@ -48,10 +48,13 @@ screenshots: .venv/installed page ## Take the README's pictures of the page agai
 # Whole stacks first: one of them beside the small tests at the end would leave the cores idle.
 SUITES := $(addprefix tests/, browser stack contract runner emulator fuzz sandbox terraform unit)
 
+# Each test's Firestore emulator ends before Java's second compiler pays off: a fifth of the contract suite's time.
+SHORT_LIVED := JDK_JAVA_OPTIONS="-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+
 test: .venv/installed .venv-load/installed page ## Run every test suite, on its own stack and free ports
 	@if $(NODE_IS_THERE); then npm --prefix frontend test --silent && $(MAKE) --no-print-directory frontend/dist-gallery/index.json; fi
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(SUITES)
-	@$(BIN)/python -m pytest tests/faults  # by themselves: their leases of 2 s leave a busy machine no room
+	@$(SHORT_LIVED) $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(SUITES)
+	@$(SHORT_LIVED) $(BIN)/python -m pytest -n 2 tests/faults  # by themselves: their leases of 2 s leave a busy machine no room
 
 test-full: .venv/installed .venv-load/installed page ## What `make test` plays in a short form, in full (40 minutes)
 	@FULL=1 $(MAKE) --no-print-directory test bundle

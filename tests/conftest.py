@@ -17,6 +17,10 @@ from infra.local import firestore_emulator, processes
 
 ROOT = Path(__file__).resolve().parents[1]
 
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):  # what one has chosen and not yet taken is no other's
+    share = len(processes.PORTS) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    processes.PORTS = processes.PORTS[int(worker.removeprefix("gw")) * share :][:share]
+
 
 def missing(what: str) -> NoReturn:
     """A system component is not there: fail in CI, skip elsewhere, each with the one line that says what to do."""

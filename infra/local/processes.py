@@ -10,11 +10,13 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 STOP_SECONDS = 3.0
+PORTS = range(10_000, 32_000)
+"""Below those that systems give to outgoing connections."""
 
 
 def start(command: Sequence[str], log: Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
@@ -55,8 +57,8 @@ def _signal(process: subprocess.Popen[Any], number: int) -> None:
 
 
 def free_port() -> int:
-    """A port that is free now, below those that systems give to outgoing connections: none of these takes it next."""
-    while not is_free(port := random.randrange(10_000, 32_000)):
+    """A port of PORTS that is free now: no outgoing connection takes it next."""
+    while not is_free(port := random.choice(PORTS)):
         pass
     return port
 
@@ -78,10 +80,12 @@ def answers(port: int) -> bool:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
-def wait_until_answers(port: int, process: subprocess.Popen[bytes], seconds: float) -> bool:
-    """Whether ``port`` took a connection before ``seconds`` were over and before the process ended."""
+def wait_until_answers(
+    port: int, process: subprocess.Popen[bytes], seconds: float, stopping: Callable[[], bool] = lambda: False
+) -> bool:
+    """Whether ``port`` took a connection before ``seconds`` were over, the process ended or we are ``stopping``."""
     until = time.monotonic() + seconds
-    while time.monotonic() < until and process.poll() is None:
+    while time.monotonic() < until and process.poll() is None and not stopping():
         if answers(port):
             return True
         time.sleep(0.05)

@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -39,6 +40,10 @@ NO_SANDBOX = 3
 
 class CannotStart(Exception):
     """One line for a person: what is wrong and what to do."""
+
+
+class Interrupted(Exception):
+    """A signal says that all is to end."""
 
 
 @dataclass
@@ -69,7 +74,13 @@ class Running:
     store: Mapping[str, str] = field(default_factory=dict)
     stopping: bool = False
 
+    def stay(self) -> None:
+        """Raises Interrupted."""
+        if self.stopping:
+            raise Interrupted
+
     def launch(self, name: str, command: list[str], env: Mapping[str, str], *ports: int) -> Program:
+        self.stay()
         program = Program(name, command, ports, env, self.stack.state / f"{name}.log")
         self.programs.append(program)
         program.start()
@@ -89,18 +100,17 @@ def main() -> None:
         _serve(running)
     except CannotStart as error:
         sys.exit(f"cannot start: {error}")
-    except KeyboardInterrupt:
+    except Interrupted:
         print("\nstopping", flush=True)
     finally:
-        running.stopping = True
         _stop(running)
 
 
 def _end_on_signals(running: Running) -> None:
+    """They only set a flag. An exception in the middle of `Popen.poll` could leave its lock taken for ever."""
+
     def end(_number: int, _frame: FrameType | None) -> None:
-        if not running.stopping:
-            running.stopping = True
-            raise KeyboardInterrupt
+        running.stopping = True
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end)
@@ -118,9 +128,9 @@ def _start(running: Running) -> None:
     runner = _start_judge(running, bare)
     objects = _start_object_store(running, bare)
     running.store = _start_store(running, bare)
-    _wait(tasks)
+    _wait(running, tasks)
     if objects is not None:
-        _wait(objects)
+        _wait(running, objects)
     if runner is not None:
         _wait_for_judge(running, runner)
 
@@ -139,7 +149,7 @@ def _start(running: Running) -> None:
     ]
     with_page = _start_page(running, bare)
     for program in (*functions, *with_page):
-        _wait(program)
+        _wait(running, program)
     _print_ready(stack, with_judge=runner is None or not runner.dead, with_page=bool(with_page))
 
 
@@ -217,9 +227,11 @@ def _start_store(running: Running, env: Mapping[str, str]) -> dict[str, str]:
     command = firestore_emulator.command(jar, stack.firestore_port, _kept_documents(stack))
     program = running.launch("firestore", command, env, stack.firestore_port)
     started = program.process
-    if started is not None and processes.wait_until_answers(
-        stack.firestore_port, started, firestore_emulator.START_SECONDS
-    ):
+    answers = started is not None and processes.wait_until_answers(
+        stack.firestore_port, started, firestore_emulator.START_SECONDS, lambda: running.stopping
+    )
+    running.stay()
+    if answers:
         address = f"127.0.0.1:{stack.firestore_port}"
         firestore_emulator.warm_up(address)
         return {"FIRESTORE_EMULATOR_HOST": address}
@@ -240,9 +252,14 @@ def _kept_documents(stack: Stack) -> Path | None:
     return kept[-1] if kept else None
 
 
-def _wait(program: Program) -> None:
+def _wait(running: Running, program: Program) -> None:
+    """Raises CannotStart, Interrupted."""
     process = program.process
-    if process is None or not all(processes.wait_until_answers(port, process, START_SECONDS) for port in program.ports):
+    answers = process is not None and all(
+        processes.wait_until_answers(port, process, START_SECONDS, lambda: running.stopping) for port in program.ports
+    )
+    running.stay()
+    if not answers:
         last = _last_line(program.log)
         raise CannotStart(f"{program.name} did not start: {last} (see {program.log.relative_to(ROOT)})")
 
@@ -250,7 +267,7 @@ def _wait(program: Program) -> None:
 def _wait_for_judge(running: Running, runner: Program) -> None:
     """Without a sandbox the stack goes on: submissions wait, and the runner's own words say what to do."""
     try:
-        _wait(runner)
+        _wait(running, runner)
     except CannotStart:
         if runner.process is None or runner.process.poll() != NO_SANDBOX:
             raise
@@ -339,18 +356,15 @@ Then ask for the path that Location names, with the same Authorization header. C
 
 
 def _serve(running: Running) -> None:
-    """Watch the processes, and call the sweep on time, until a signal comes."""
-    interval = float(running.stack.given.get("SWEEP_INTERVAL") or settings.Settings().sweep_interval)
-    next_sweep = time.monotonic() + interval
+    """Watch the processes until a signal comes."""
+    threading.Thread(target=_sweep_on_time, args=(running.stack,), daemon=True).start()
     while True:
         time.sleep(WATCH_SECONDS)
+        running.stay()
         for program in running.programs:
             if program.dead:
                 print(f"{program.name} ended; starting it again", flush=True)
                 _restart(program)
-        if time.monotonic() >= next_sweep:
-            next_sweep += interval
-            _call_sweep(running.stack)
 
 
 def _restart(program: Program) -> None:
@@ -361,6 +375,15 @@ def _restart(program: Program) -> None:
     while not all(map(processes.is_free, program.ports)) and time.monotonic() < until:
         time.sleep(WATCH_SECONDS / 4)
     program.start()
+
+
+def _sweep_on_time(stack: Stack) -> None:
+    interval = float(stack.given.get("SWEEP_INTERVAL") or settings.Settings().sweep_interval)
+    next_sweep = time.monotonic() + interval
+    while True:
+        time.sleep(max(0.0, next_sweep - time.monotonic()))
+        next_sweep += interval
+        _call_sweep(stack)
 
 
 def _call_sweep(stack: Stack) -> None:

@@ -14,7 +14,7 @@ from datetime import timedelta
 
 import pytest
 
-from functions import records
+from functions import intake, records
 from functions.domain.submission import RunType, Status, Submission
 from functions.errors import Refusal
 from functions.gate import Gate
@@ -46,13 +46,6 @@ class Post:
             return refusal
 
 
-class Patient(SystemClock):
-    """Real pauses, but nobody's time is ever up."""
-
-    def monotonic(self) -> float:
-        return 0.0
-
-
 @dataclass
 class Burst:
     """Four processes of the service on one store."""
@@ -70,7 +63,7 @@ class Burst:
         return all_at_once([sending(number, post) for number, post in enumerate(posts)])
 
     def judge_everything(self) -> None:
-        service = replace(self.services[0], clock=SystemClock())
+        service = self.services[0]
         for kind in RunType:
             visit(service, Gate(service.clock, lambda: 0, service.rng), kind)
 
@@ -80,10 +73,11 @@ class Burst:
 
 
 @pytest.fixture
-def burst(open_store: StoreFactory) -> Burst:
+def burst(open_store: StoreFactory, monkeypatch: pytest.MonkeyPatch) -> Burst:
+    monkeypatch.setattr(intake, "COMMIT_SECONDS", 600.0)  # nobody's time is up
     world = make_world(open_store())
     stores = [Counting(open_store()) for _ in range(PROCESSES)]
-    services = [replace(process(world, store, number), clock=Patient()) for number, store in enumerate(stores)]
+    services = [replace(process(world, store, number), clock=SystemClock()) for number, store in enumerate(stores)]
     return Burst(world, stores, services)
 
 

@@ -117,7 +117,10 @@ def free_ports() -> dict[str, str]:
         if all(processes.is_free(port + step) for step in (1, 2)):
             break
     names = ("FIRESTORE_PORT", "TASKS_PORT", "TASKS_HTTP_PORT", "JUDGE0_PORT", "OBJECT_STORE_PORT", "PAGE_PORT")
-    return {"PORT": str(port)} | {name: str(processes.free_port()) for name in names}
+    others: set[int] = set()
+    while len(others) < len(names):
+        others |= {processes.free_port()} - {port, port + 1, port + 2}
+    return {"PORT": str(port), **dict(zip(names, map(str, others), strict=True))}
 
 
 def plain_environment() -> dict[str, str]:

@@ -60,12 +60,12 @@ def at_once(judged: Sequence[Submission]) -> int:
 def test_three_processes_keep_the_cap_judge_once_and_take_submits_first(line: LiveStack) -> None:
     runs = send(line, RunType.RUN, 24, seconds=0.5)
     submits = send(line, RunType.SUBMIT, 9, seconds=0.5)
-    all_in_line = recorded(line, submits[-1:])[0].created_at
+    all_in_line = line.service().clock.now()
     judged_submits, judged_runs = ended(line, submits), ended(line, runs)
     assert at_once(judged_submits + judged_runs) <= 3
     last_submit = max(each.started_at for each in judged_submits if each.started_at is not None)
     between = [r for r in judged_runs if r.started_at is not None and all_in_line < r.started_at < last_submit]
-    assert len(between) <= 2, "what was being claimed while the Submits came"
+    assert len(between) <= 3, "in each slot what was being claimed while the last Submit came"
 
 
 def test_a_paused_queue_leaves_all_slots_to_the_other_and_the_table_says_so(line: LiveStack) -> None:
