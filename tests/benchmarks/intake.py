@@ -29,7 +29,7 @@ from tests.conftest import our_process
 from tests.stack.conftest import LiveStack, Student, free_ports, plain_environment, running_stack
 
 STUDENTS, QUESTIONS = 100, 5
-ROUNDS, WARM_UP = 5, 3
+ROUNDS, WARM_UP = 9, 3
 """The emulator is a Java program: it takes some thousand calls to reach its pace."""
 AT_ONCE = 250
 CODE = "\n".join(f"print({number} + int(input()))  # a line of an answer" for number in range(20))

@@ -246,3 +246,27 @@ def test_no_update_is_lost_where_every_writer_reads_again(open_store: StoreFacto
     with ThreadPoolExecutor(len(stores)) as pool:
         list(pool.map(add, stores))
     assert stores[0].get("things/counter")[0].fields["n"] == 40  # type: ignore[union-attr]
+
+
+def test_batches_written_at_once_through_one_store_each_get_their_own_versions_and_conflicts(
+    store: DocumentStore,
+) -> None:
+    store.commit(Create("things/taken", {}))
+
+    def write(number: int) -> list[object] | None:
+        names = [f"things/{number}-{part}" for part in range(1 + number % 3)]
+        refused = [Create("things/taken", {})] if number % 4 == 0 else []
+        try:
+            return store.commit(*(Create(name, {"n": number}) for name in names), *refused)
+        except Conflict:
+            return None
+
+    with ThreadPoolExecutor(24) as pool:
+        versions = list(pool.map(write, range(24)))
+    assert [number for number, each in enumerate(versions) if each is None] == list(range(0, 24, 4))
+    found = {document.path: document for document in store.find(Query("things"))}
+    expected = {f"things/{number}-{part}" for number in range(24) if number % 4 for part in range(1 + number % 3)}
+    assert found.keys() == expected | {"things/taken"}
+    for number, each in enumerate(versions):
+        mine = [found[f"things/{number}-{part}"] for part in range(1 + number % 3)] if each is not None else []
+        store.commit(*(Update(one.path, {"n": -1}, version) for one, version in zip(mine, each or (), strict=True)))
