@@ -28,13 +28,13 @@ gc.enable()
 
 def run_code(request: flask.Request) -> Response:
     """The public function: every path and method of the wire contract."""
-    with bootstrap.following(request):
+    with bootstrap.following(request.environ):
         return flask.Response.from_app(bootstrap.public_app(), request.environ)
 
 
 def _serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """The same, without the framework's own application around it."""
-    with bootstrap.following(flask.Request(environ)):
+    with bootstrap.following(environ):
         return bootstrap.public_app()(environ, start_response)
 
 
@@ -49,7 +49,7 @@ def judge_submission(request: flask.Request) -> Response:
     """The handler: Cloud Tasks delivers tickets here, and each makes one visit to its queue's line."""
     from functions.machine import handle_ticket
 
-    with bootstrap.following(request):
+    with bootstrap.following(request.environ):
         return handle_ticket(bootstrap.service(), bootstrap.gate, bootstrap.handler_verifier(), request)
 
 
@@ -57,5 +57,5 @@ def sweep(request: flask.Request) -> Response:
     """Cloud Scheduler calls this every SWEEP_INTERVAL."""
     from functions.machine import handle_sweep
 
-    with bootstrap.following(request):
+    with bootstrap.following(request.environ):
         return handle_sweep(bootstrap.service(), bootstrap.sweep_verifier(), request)

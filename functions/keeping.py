@@ -20,17 +20,16 @@ def keep(service: Service, key: str, seconds: float, read: Callable[[], T]) -> T
     Who comes while it is being read waits for that reading, and gets its error too.
     """
     now = service.clock.monotonic()
-    mine: Future[object] = Future()
+    mine: Future[object] | None = None
     with service.lock:
-        begun, reading = service.kept.get(key, (now, mine))
-        if reading.done() and now - begun >= seconds:
-            begun, reading = now, mine
-        if reading is mine:
+        begun, reading = service.kept.get(key, (now, None))
+        if reading is None or (reading.done() and now - begun >= seconds):
+            reading = mine = Future()
             service.kept.pop(key, None)
             service.kept[key] = (now, mine)
             while len(service.kept) > MOST_KEPT:
                 del service.kept[next(iter(service.kept))]
-    if reading is mine:
+    if mine is not None:
         try:
             mine.set_result(read())
         except BaseException as error:

@@ -23,7 +23,9 @@ from infra.settings import Settings
 from infra.tokens import JWTVerifier, ServiceAccountVerifier
 
 if TYPE_CHECKING:
-    from flask import Flask, Request
+    from wsgiref.types import WSGIEnvironment
+
+    from flask import Flask
 
     from functions.gate import Gate
     from infra.cloud_tasks import CloudTasksTicketQueue
@@ -140,11 +142,11 @@ def tracer() -> Tracer:
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
-def following(request: Request) -> AbstractContextManager[None]:
+def following(environ: WSGIEnvironment) -> AbstractContextManager[None]:
     """Around a request. One that changes nothing is not followed: most are polls, and nothing comes of them."""
-    headers = request.headers
-    brought = of_traceparent(headers.get("traceparent", "")) or of_cloud(headers.get("X-Cloud-Trace-Context", ""))
-    return tracer().request(_function(), brought, followed=request.method not in SAFE_METHODS)
+    by_traceparent = of_traceparent(environ.get("HTTP_TRACEPARENT", ""))
+    brought = by_traceparent or of_cloud(environ.get("HTTP_X_CLOUD_TRACE_CONTEXT", ""))
+    return tracer().request(_function(), brought, followed=environ["REQUEST_METHOD"] not in SAFE_METHODS)
 
 
 def _function() -> str:

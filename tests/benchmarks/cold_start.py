@@ -18,7 +18,7 @@ from tests.benchmarks.table import Measured, Row, show
 from tests.bundle import TARGETS, copy_bundle
 from tests.conftest import ROOT
 
-TURNS = 9
+TURNS = 15
 
 
 def first_answer(target: str, source: Path, variables: dict[str, str], method: str, path: str) -> tuple[float, float]:

@@ -7,6 +7,10 @@ thirty in company.
 
 from __future__ import annotations
 
+import logging
+
+import structlog
+
 from infra.admin.costs import SUBMISSIONS, dollars, operations, read_costs
 from tests.benchmarks.parts import firestore_at
 from tests.benchmarks.table import Measured, Row, show
@@ -22,6 +26,7 @@ COUNTED = {
 
 
 def measure() -> Measured:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with firestore_at() as address:
         with counted_service(address) as counted:
             one = alone(counted)

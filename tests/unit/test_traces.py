@@ -235,7 +235,7 @@ import sys
 from werkzeug.wrappers import Request
 from infra import bootstrap
 import functions.machine
-with bootstrap.following(Request.from_values(method="POST")):
+with bootstrap.following(Request.from_values(method="POST").environ):
     bootstrap.public_app()
     bootstrap.ticket_queue(bootstrap.configuration())
     bootstrap.judge(bootstrap.configuration(), "http://127.0.0.1:1")
