@@ -70,7 +70,7 @@ load: .venv/installed .venv-load/installed ## 300 students sit an exam, by Locus
 bundle: .venv/installed ## What is deployed, installed and served by itself in each Python there is (2 minutes)
 	@$(BIN)/python -m tests.bundle
 
-bench: .venv/installed ## Measure everything against its limit or its peers; writes docs/benchmarks.md (15 minutes; NAME alone: python -m tests.benchmarks.NAME)
+bench: .venv/installed ## Measure everything against its limit or its peers; writes docs/benchmarks.md (18 minutes; NAME alone: python -m tests.benchmarks.NAME)
 	@$(BIN)/python -m tests.benchmarks
 
 bench-quick: .venv/installed ## Hold the counts of documents, tasks and calls to their bounds; no times (1 minute)

@@ -16,7 +16,7 @@ from types import ModuleType
 from tests.benchmarks.table import Measured, Row, show
 from tests.conftest import ROOT
 
-BENCHMARKS = ("costs", "cold_start", "idle", "intake", "polls", "memory", "growth", "windows", "pipeline")
+BENCHMARKS = ("costs", "cold_start", "idle", "intake", "polls", "memory", "growth", "windows", "judge", "pipeline")
 FIGURES = (
     *("pipeline", "pipeline_guide", "pipeline_original", "pipeline_sdk"),
     *("idle_overhead_p50_ms", "idle_overhead_p95_ms", "intake_ratio", "poll_ratio", "reads_per_poll"),
