@@ -10,6 +10,7 @@ beside the whole time stands that of this process alone. Writes docs/images/grow
 from __future__ import annotations
 
 import logging
+import math
 import time
 import uuid
 from collections import Counter
@@ -145,11 +146,10 @@ def measure() -> Measured:
 def draw(costs: Sequence[Cost]) -> None:
     """What one submission takes, over their number, each kind as a share of what it is at the first number."""
     width, height, left, top = 760, 300, 50, 30
-    most = 2.0
     last = len(costs) - 1
 
     def place(at: float, value: float) -> str:
-        y = top + (1 - min(value, most) / most) * (height - 2 * top)
+        y = top + (1 - value / most) * (height - 2 * top)
         return f"{left + at / last * (width - 2 * left):.1f},{y:.1f}"
 
     first = costs[0]
@@ -157,7 +157,12 @@ def draw(costs: Sequence[Cost]) -> None:
         "time of our core": ("#1f77b4", [each.own / first.own for each in costs]),
         "documents read": ("#d62728", [each.reads / first.reads for each in costs]),
         "documents written": ("#2ca02c", [each.writes / first.writes for each in costs]),
+        "time with the emulator's": (
+            "#7f7f7f",
+            [(each.sending + each.judging) / (first.sending + first.judging) for each in costs],
+        ),
     }
+    most = max(2, *(math.ceil(value) for _, values in curves.values() for value in values))
     lines = "\n".join(
         f'<polyline points="{" ".join(place(at, value) for at, value in enumerate(values))}" stroke="{color}"'
         ' stroke-width="2" fill="none"/>'
@@ -168,8 +173,8 @@ def draw(costs: Sequence[Cost]) -> None:
         f'<text x="{place(at, 0).split(",")[0]}" y="{height - 8}" text-anchor="middle">{each.others:,}</text>'
         for at, each in enumerate(costs)
     ) + "".join(
-        f'<text x="{left - 8}" y="{float(place(0, value).split(",")[1]) + 4}" text-anchor="end">{value:g}</text>'
-        for value in (0, 0.5, 1, 1.5, 2)
+        f'<text x="{left - 8}" y="{float(place(0, value).split(",")[1]) + 4}" text-anchor="end">{value}</text>'
+        for value in range(most + 1)
     )
     PICTURE.parent.mkdir(exist_ok=True)
     PICTURE.write_text(

@@ -43,9 +43,12 @@ def stories() -> list[str]:
     return sorted(name for name, entry in found.items() if entry["type"] == "story")
 
 
-SHOW = """id => new Promise(shown => {
+SHOW = """id => new Promise((shown, failed) => {
   const channel = window.__STORYBOOK_PREVIEW__.channel;
-  channel.once("storyRendered", shown);
+  channel.on("storyRendered", rendered => { if (rendered === id) shown(); });
+  for (const event of ["storyThrewException", "storyErrored", "storyMissing"]) {
+    channel.once(event, error => failed(new Error(`${id}: ${event} ${error}`)));
+  }
   channel.emit("setCurrentStory", { storyId: id, viewMode: "story" });
 })"""
 """Without loading the gallery anew for each: as its own list of stories does it."""
