@@ -157,7 +157,7 @@ def draw(costs: Sequence[Cost]) -> None:
         "time of our core": ("#1f77b4", [each.own / first.own for each in costs]),
         "documents read": ("#d62728", [each.reads / first.reads for each in costs]),
         "documents written": ("#2ca02c", [each.writes / first.writes for each in costs]),
-        "time with the emulator's": (
+        "whole time": (
             "#7f7f7f",
             [(each.sending + each.judging) / (first.sending + first.judging) for each in costs],
         ),
@@ -182,7 +182,7 @@ def draw(costs: Sequence[Cost]) -> None:
  font-family="sans-serif" font-size="12">
 <rect width="{width}" height="{height}" fill="white"/>
 <polyline points="{place(0, 1)} {place(last, 1)}" stroke="#999" stroke-dasharray="4" fill="none"/>
-<text x="{left + 6}" y="{top + 12}">one among so many, as a multiple of one among {first.others:,}: {legend}</text>
+<text x="{left + 6}" y="{top + 12}">multiples of one among {first.others:,}: {legend}</text>
 {lines}
 {axis}
 </svg>
