@@ -66,9 +66,8 @@ def submit(service: Service, caller: Caller, request: Request, key: str | None) 
     identifier = submission_id(caller.subject, key) if key is not None else uuid.uuid4().hex
     try:
         intake = _in_turn(service, caller, request, identifier, repeatable=key is not None)
-    except (
-        Refusal
-    ):  # what had been accepted is answered all the same; of the others the batch says whether they had been
+    except Refusal:
+        # What had been accepted is answered all the same; of the others the batch says whether they had been.
         known = service.store.get(records.submission_path(identifier))[0] if key is not None else None
         if known is None:
             raise
