@@ -1,8 +1,7 @@
 """FirestoreDocumentStore: conditional batches on Cloud Firestore (or its emulator).
 
 No pessimistic transactions: on one hot document they stall for ten seconds and fail, where conditional batches go
-through by the hundred. Every call has a time-out, so that a visit never outlives its lease inside a call; a reading
-may wait for one that is under way first.
+through by the hundred. Every call has a time-out, so that a visit never outlives its lease inside a call.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from google.cloud.firestore_v1.types import firestore as messages
 
 from functions.ports import Conflict, Document, Query, Unavailable, Write
 from infra.firestore_wire import commit_request, document_of, moment, structured_query
-from infra.gathering import Gathering
 
 CALL_SECONDS = 5.0
 MOST_ID_BYTES = 1500
@@ -50,12 +48,11 @@ class FirestoreDocumentStore:
         self._batch_get = _reading(channel, "BatchGetDocuments", BatchGetRequest, BatchGetAnswer)
         self._run_query = _reading(channel, "RunQuery", QueryRequest, QueryAnswer)
         self._aggregate = _reading(channel, "RunAggregationQuery", CountRequest, CountAnswer)
-        self._together = Gathering(self._read)
         self._commit = _insistent(channel.unary_unary(*_method("Commit", CommitRequest, CommitAnswer)))
 
     def get(self, *paths: str) -> list[Document | None]:
         possible = [path for path in paths if _can_exist(path)]
-        found = self._together.get(possible) if possible else {}
+        found = self._read(possible) if possible else {}
         return [found.get(path) for path in paths]
 
     def _read(self, paths: list[str]) -> dict[str, Document]:

@@ -17,7 +17,6 @@ ADAPTERS = {
     "discovery",
     "firestore",
     "firestore_wire",
-    "gathering",
     "judge0",
     "logs",
     "object_store",
