@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
 def fail(message: object) -> NoReturn:
     """One line on stderr, exit code 1."""
     raise click.ClickException("; ".join(str(message).splitlines()))
+
+
+def text_of(file: Path, encoding: str = "utf-8") -> str:
+    """The file's text, its line ends as they are."""
+    try:
+        return file.read_bytes().decode(encoding)
+    except UnicodeDecodeError:
+        fail(f"{file}: not UTF-8")
 
 
 class Commands(click.Group):

@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Connection, RunCodeClient, Submission } from "./client";
-import { Problem } from "./client";
 import {
   type Answer,
   completed,
@@ -13,6 +12,7 @@ import {
   setOnline,
   submission,
 } from "./testing";
+import { Problem } from "./wire";
 
 beforeEach(() => {
   vi.useFakeTimers({ now: new Date("2026-03-01T10:00:00Z") });

@@ -3,3 +3,4 @@
 export * from "./client";
 export { Outbox, type Place, type Pressed, type Sending } from "./sending";
 export { again, backoff, isFinal, type Timings, timings } from "./timings";
+export { Problem } from "./wire";

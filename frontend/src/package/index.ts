@@ -6,7 +6,6 @@ export {
   type Health,
   type Language,
   type Overview,
-  Problem,
   type Question,
   RunCodeClient,
   type RunCodeClientOptions,
@@ -30,3 +29,4 @@ export { useAttempt, useHealth, useLanguages, useQuestion, useSecondsUntil } fro
 export type { Outbox } from "./sending";
 export { again, isFinal, type Timings, timings } from "./timings";
 export { type Phase, type Target, type UseSubmission, useSubmission } from "./use-submission";
+export { Problem } from "./wire";

@@ -2,9 +2,10 @@
 
 import { queryOptions, useQuery } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useReducer, useSyncExternalStore } from "react";
-import { type Connection, LIVE, Problem, type RunCodeClient, type Submission } from "./client";
+import { type Connection, LIVE, type RunCodeClient, type Submission } from "./client";
 import { attemptsKey, ROOT, useRunCode } from "./provider";
 import { again, isFinal, sinceClockZero, timings } from "./timings";
+import { Problem } from "./wire";
 
 /** Milliseconds by which the expected begin may change without being news. */
 const ESTIMATE_NOISE = 3000;

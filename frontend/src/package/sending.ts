@@ -1,7 +1,8 @@
 /** From a press to the service's answer, over reloads, lost networks and closed lids. Framework-free. */
 
-import { type Connection, LIVE, Problem, type RunCodeClient, type RunType, type SubmissionRequest } from "./client";
+import { type Connection, LIVE, type RunCodeClient, type RunType, type SubmissionRequest } from "./client";
 import { isFinal } from "./timings";
+import { Problem } from "./wire";
 
 /** What was pressed last for one question. Kept in this browser. */
 export interface Sending {

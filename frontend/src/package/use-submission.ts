@@ -1,18 +1,11 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useSyncExternalStore } from "react";
-import {
-  type Connection,
-  LIVE,
-  type Problem,
-  type RunType,
-  type Status,
-  type Submission,
-  type SubmissionRequest,
-} from "./client";
+import { type Connection, LIVE, type RunType, type Status, type Submission, type SubmissionRequest } from "./client";
 import { useRunCode } from "./provider";
 import { attemptKey, ended, followOptions } from "./queries";
 import type { Place } from "./sending";
 import { isFinal } from "./timings";
+import type { Problem } from "./wire";
 
 export interface Target {
   attemptId: string;

@@ -7,23 +7,21 @@ Whatever a run leaves is either whole or not there; the manifest comes last. Bes
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from typing import Any
 
 from functions import records
 from functions.domain.question import Stored
-from functions.domain.scoring import Scored
-from functions.domain.submission import RunType, Status
-from functions.outputs import objects_of
-from functions.ports import Document, Query, Unavailable
+from functions.ports import Document, Query
 from functions.service import Service
 from functions.stored_data import key_of
 from infra.admin import scores
 from infra.admin.archive import forms, reading, verifying
+from infra.admin.archive.attempts import AttemptWriter, Written
+from infra.admin.archive.filing import Files
 from infra.admin.archive.forms import Entry, Manifest
-from infra.admin.archive.places import UNFINISHED, Nowhere, Place, patient
+from infra.admin.archive.places import UNFINISHED, Nowhere, Place
 from infra.admin.operations import OperationError
 
 Tell = Callable[[int, int], None]
@@ -42,6 +40,7 @@ SEEN = (
     "status",
 )
 TRIES = 10
+COUNTED = (forms.QUESTIONS, forms.OBJECTS, forms.SOURCES, forms.EARLIER)
 
 
 @dataclass(frozen=True)
@@ -49,19 +48,6 @@ class Exported:
     manifest: Manifest
     again: bool = False
     """The very same lay there already, whole."""
-
-
-@dataclass(frozen=True)
-class Written:
-    """What was written of one attempt, and of what: kept beside it until the archive is complete."""
-
-    made_of: str
-    submissions: int
-    unjudged: int
-    scores: Mapping[str, tuple[int, int]]
-    versions: Sequence[tuple[str, str]]
-    files: Sequence[Entry]
-    missing: Sequence[str] = ()
 
 
 def export(
@@ -79,13 +65,14 @@ def export(
         raise OperationError(f"{waiting} submissions of {exam_id} are not judged yet: wait, or say --anyway")
     complete = place.get(forms.MANIFEST)
     if complete is not None:
-        manifest = _Export(service, exam, Nowhere(), False, anyway, tell).run()
+        manifest = _Export(service, exam, Files(Nowhere(), service.objects, False, anyway), tell).run()
         if forms.manifest_text(manifest) != complete:
             raise OperationError(f"an archive is there, and not of {exam_id} as it is now: choose another place")
         verifying.require_whole(place)
         _forget(place)
         return Exported(manifest, again=True)
-    return Exported(_Export(service, exam, place, _begin(exam_id, place), anyway, tell).run())
+    files = Files(place, service.objects, _begin(exam_id, place), anyway)
+    return Exported(_Export(service, exam, files, tell).run())
 
 
 def _begin(exam_id: str, place: Place) -> bool:
@@ -108,15 +95,12 @@ def _forget(place: Place) -> None:
 
 @dataclass
 class _Export:
-    """One run. ``goes_on``: files may be there already; those that are as they should be are not written again."""
+    """One run."""
 
     service: Service
     exam: Document
-    place: Place
-    goes_on: bool
-    anyway: bool
+    files: Files
     tell: Tell
-    files: dict[str, Entry] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
     versions: set[tuple[str, str]] = field(default_factory=set)
     rows: list[scores.Row] = field(default_factory=list)
@@ -134,11 +118,11 @@ class _Export:
         if self._count() != self.submissions:
             for attempt_id in self._of_no_attempt():
                 self._add(attempt_id, None)
-        if self._count() != self.submissions and not self.anyway:
+        if self._count() != self.submissions and not self.files.anyway:
             raise OperationError("something was sent while it was exported: say it again")
         self._add_questions()
         self._add_scores()
-        self._put(forms.ABOUT, forms.ABOUT_TEXT.encode())
+        self.files.put(forms.ABOUT, forms.ABOUT_TEXT.encode())
         return self._finish()
 
     def _count(self) -> int:
@@ -152,7 +136,7 @@ class _Export:
 
     def _add(self, attempt_id: str, attempt: Document | None) -> None:
         written = self._attempt(attempt_id, attempt)
-        self.files |= {each.path: each for each in written.files}
+        self.files.entries |= {each.path: each for each in written.files}
         self.missing.update(written.missing)
         self.versions.update(written.versions)
         self.attempts.add(attempt_id)
@@ -172,13 +156,17 @@ class _Export:
                 key=lambda each: (each.fields["created_at"], each.document_id),
             )
             made_of = self._made_of(attempt, seen)
-            written = self._known(note, made_of) or _Attempt(self, attempt_id, attempt, seen, made_of).write()
+            written = self._known(note, made_of)
+            if written is None:
+                counts = self.exam.fields["counts"]
+                writer = AttemptWriter(self.service.store, self.files, counts, attempt_id, attempt, seen, made_of)
+                written = writer.write()
             path = f"{records.ATTEMPTS}/{attempt_id}"
             now = self.service.store.get(path)[0] if written is not None else None
             if written is not None and (now and now.version) == (attempt and attempt.version):
-                self.place.put(note, forms.text_of(asdict(written)))
+                self.files.place.put(note, forms.text_of(asdict(written)))
                 return written
-            self.goes_on = True  # what that try wrote lies there
+            self.files.goes_on = True  # what that try wrote lies there
             attempt = self.service.store.get(path)[0]
         raise OperationError(f"attempt {attempt_id} keeps changing: close the exam first")
 
@@ -190,14 +178,14 @@ class _Export:
 
     def _known(self, note: str, made_of: str) -> Written | None:
         """What an earlier run wrote of just that, if all of it still lies there."""
-        text = self.place.get(note) if self.goes_on else None
+        text = self.files.place.get(note) if self.files.goes_on else None
         if text is None:
             return None
         record: dict[str, Any] = forms.value_of(text)
         if record["made_of"] != made_of or record["missing"]:
             return None
         files = [Entry(**each) for each in record["files"]]
-        if any(self._found(each.path) != each for each in files):
+        if any(self.files.found(each.path) != each for each in files):
             return None
         return Written(
             made_of,
@@ -207,53 +195,6 @@ class _Export:
             [(question_id, version) for question_id, version in record["versions"]],
             files,
         )
-
-    def _found(self, path: str) -> Entry | None:
-        content = self.place.get(path)
-        return None if content is None else forms.entry_of(path, content)
-
-    def write(self, path: str, content: bytes) -> Entry:
-        entry = forms.entry_of(path, content)
-        if not self.goes_on or self._found(path) != entry:
-            self.place.put(path, content)
-        return entry
-
-    def _put(self, path: str, content: bytes) -> None:
-        self.files[path] = self.write(path, content)
-
-    def write_object(self, key: str, of: str) -> Entry | None:
-        """None where it is not to be had: that is told as missing, or ends it all."""
-        path = f"{forms.OBJECTS}{key}"
-        if path in self.files:
-            return self.files[path]
-        if self.goes_on and key.startswith("tests/"):
-            found = self._found(path)  # its name says what it must be, so that it need not be fetched again
-            if found is not None and key == key_of(found.sha256):
-                return found
-        content, why = self._object(key)
-        if content is None:
-            self.lacks(f"object {key} of {of} {why}")
-            return None
-        return self.write(path, content)
-
-    def _object(self, key: str) -> tuple[bytes | None, str]:
-        """The object, or why there is none."""
-        objects = self.service.objects
-        if objects is None:
-            return None, "cannot be had: no object store is set"
-        try:
-            content = objects.get(key) if self.anyway else patient(partial(objects.get, key))
-        except Unavailable as error:
-            return None, f"cannot be had: {error}"
-        if content is None or not forms.is_safe(key):
-            return None, "is missing"
-        if key.startswith("tests/") and key != key_of(hashlib.sha256(content).hexdigest()):
-            return None, "is damaged"
-        return content, ""
-
-    def lacks(self, what: str) -> None:
-        if not self.anyway:
-            raise OperationError(f"{what}; --anyway leaves it out")
 
     def _add_questions(self) -> None:
         """Every version that something was judged by, and the present one of each question."""
@@ -270,22 +211,22 @@ class _Export:
             if question is None:
                 self._miss(f"question {question_id}, version {version},", "is missing or damaged")
                 continue
-            self._put(forms.question_path(question_id, version), forms.question_text(question))
+            self.files.put(forms.question_path(question_id, version), forms.question_text(question))
             for data in (data for test in question.tests for data in (test.stdin, test.expected)):
                 if isinstance(data, Stored):
                     self._add_object(key_of(data.sha256), f"question {question_id}")
         content = {"exam_id": self.exam.document_id, "exam": self.exam.fields, "questions": present}
-        self._put(forms.EXAM, forms.text_of(content, indent=1))
+        self.files.put(forms.EXAM, forms.text_of(content, indent=1))
 
     def _add_object(self, key: str, of: str) -> None:
-        entry = self.write_object(key, of)
+        entry = self.files.write_object(key, of)
         if entry is None:
             self.missing.add(key)
         else:
-            self.files[entry.path] = entry
+            self.files.entries[entry.path] = entry
 
     def _miss(self, what: str, why: str) -> None:
-        self.lacks(f"{what} {why}")
+        self.files.lacks(f"{what} {why}")
         self.missing.add(what.rstrip(","))
 
     def _add_scores(self) -> None:
@@ -293,118 +234,27 @@ class _Export:
         if asked is None:
             asked = sorted({question_id for row in self.rows for question_id in row.scores})
         points = scores.points_of(self.service, asked)
-        self._put(forms.SCORES, scores.csv_bytes(scores.table(points, self.rows)))
+        self.files.put(forms.SCORES, scores.csv_bytes(scores.table(points, self.rows)))
 
     def _finish(self) -> Manifest:
-        if self.goes_on:
+        if self.files.goes_on:
             ours = (forms.ATTEMPTS, forms.QUESTIONS, forms.OBJECTS, forms.SOURCES, forms.EARLIER)
-            for path in [each for each in self.place.paths() if each.startswith(ours) and each not in self.files]:
-                self.place.delete(path)  # of what has changed since, or is gone
+            there = [path for path in self.files.place.paths() if path.startswith(ours)]
+            for path in there:
+                if path not in self.files.entries:
+                    self.files.place.delete(path)  # of what has changed since, or is gone
         counts = {
             "attempts": len(self.rows),
             "submissions": self.submissions,
             "unjudged": self.unjudged,
-            **{kind.rstrip("/"): sum(path.startswith(kind) for path in self.files) for kind in COUNTED},
+            **{kind.rstrip("/"): sum(path.startswith(kind) for path in self.files.entries) for kind in COUNTED},
         }
-        files = tuple(sorted(self.files.values(), key=lambda each: each.path))
+        files = tuple(sorted(self.files.entries.values(), key=lambda each: each.path))
         manifest = Manifest(self.exam.document_id, counts, tuple(sorted(self.missing)), files)
         text = forms.manifest_text(manifest)
-        self.place.settle()
-        self.place.put(forms.MANIFEST_HASH, forms.manifest_hash_text(text))
-        self.place.put(forms.MANIFEST, text)
-        self.place.settle()
-        _forget(self.place)
+        self.files.place.settle()
+        self.files.place.put(forms.MANIFEST_HASH, forms.manifest_hash_text(text))
+        self.files.place.put(forms.MANIFEST, text)
+        self.files.place.settle()
+        _forget(self.files.place)
         return manifest
-
-
-COUNTED = (forms.QUESTIONS, forms.OBJECTS, forms.SOURCES, forms.EARLIER)
-
-
-@dataclass
-class _Attempt:
-    """One attempt as it was ``seen``, oldest submission first, being written."""
-
-    export: _Export
-    attempt_id: str
-    attempt: Document | None
-    seen: Sequence[Document]
-    made_of: str
-    files: list[Entry] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-    part: list[bytes] = field(default_factory=list)
-    part_bytes: int = 0
-    parts: int = 0
-
-    def write(self) -> Written | None:
-        """None where something of it changed meanwhile."""
-        best = self._counted()
-        counting = {each.submission_id for each in best.values()}
-        self._line(self._head(best))
-        for document in self._documents():
-            if document is None:
-                return None
-            self._line(forms.submission_line(document.document_id, document.fields))
-            if document.fields["run_type"] == RunType.SUBMIT:
-                path = forms.source_path(document.document_id, document.fields, counts=document.document_id in counting)
-                code: str = document.fields["code"]
-                self.files.append(self.export.write(path, code.encode(errors="surrogatepass")))
-            for key in objects_of(document.fields):
-                entry = self.export.write_object(key, f"submission {document.document_id}")
-                if entry is None:
-                    self.missing.append(key)
-                else:
-                    self.files.append(entry)
-        self._close_part()
-        return Written(
-            self.made_of,
-            len(self.seen),
-            sum(not Status(each.fields["status"]).final for each in self.seen),
-            {question_id: (each.score, each.points) for question_id, each in best.items()},
-            sorted({(each.fields["question_id"], each.fields["question_version"]) for each in self.seen}),
-            self.files,
-            self.missing,
-        )
-
-    def _counted(self) -> dict[str, Scored]:
-        completed = (
-            Scored(each.document_id, **{name: each.fields[name] for name in SCORED})
-            for each in self.seen
-            if (each.fields["run_type"], each.fields["status"]) == (RunType.SUBMIT, Status.COMPLETED)
-        )
-        return scores.counted(completed, self.export.exam.fields["counts"])
-
-    def _head(self, best: Mapping[str, Scored]) -> bytes:
-        attempt = None
-        if self.attempt is not None:
-            attempt = forms.attempt_content(self.attempt_id, self.attempt.fields)
-        derived: dict[str, Any] = {
-            question_id: {"score": each.score, "points": each.points, "submission_id": each.submission_id}
-            for question_id, each in best.items()
-        }
-        head = {"attempt_id": self.attempt_id, "attempt": attempt, "scores": derived}
-        if self.attempt is not None:
-            head["folder"] = forms.name_of(self.attempt.fields["student"])
-        return forms.text_of(head)
-
-    def _documents(self) -> Iterator[Document | None]:
-        """Each whole, in the order seen; None once one is not what was seen."""
-        for start in range(0, len(self.seen), reading.WHOLE_AT_ONCE):
-            some = self.seen[start : start + reading.WHOLE_AT_ONCE]
-            whole = self.export.service.store.get(*(each.path for each in some))
-            for before, document in zip(some, whole, strict=True):
-                yield document if document is not None and document.version == before.version else None
-
-    def _line(self, line: bytes) -> None:
-        if self.part and self.part_bytes + len(line) > forms.PART_BYTES:
-            self._close_part()
-        self.part.append(line)
-        self.part_bytes += len(line)
-
-    def _close_part(self) -> None:
-        self.parts += 1
-        path = forms.attempt_path(self.attempt_id, self.parts)
-        self.files.append(self.export.write(path, b"".join(self.part)))
-        self.part, self.part_bytes = [], 0
-
-
-SCORED = ("question_id", "score", "points", "created_at")

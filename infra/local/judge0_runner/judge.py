@@ -12,7 +12,8 @@ from enum import IntEnum
 from threading import Event
 
 from infra.local.judge0_runner.languages import Language
-from infra.local.judge0_runner.sandbox import Limits, RunResult, Sandbox, run
+from infra.local.judge0_runner.sandbox import RunResult, Sandbox, run
+from infra.local.judge0_runner.watch import Limits
 
 
 class Status(IntEnum):

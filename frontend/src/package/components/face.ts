@@ -1,8 +1,9 @@
 /** What a student is told in each state. Pure. */
 
 import { problems, status, verdicts } from "../../strings";
-import type { Problem, Submission } from "../client";
+import type { Submission } from "../client";
 import type { UseSubmission } from "../use-submission";
+import type { Problem } from "../wire";
 
 export interface Face {
   /** Which one; for styles and tests. */
