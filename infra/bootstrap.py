@@ -81,10 +81,11 @@ def document_store(config: Settings) -> DocumentStore:
     return FirestoreDocumentStore(firestore.Client(project=config.google_cloud_project))
 
 
-def ticket_queue(config: Settings) -> CloudTasksTicketQueue:
+def ticket_queue(config: Settings, *, patient: bool = False) -> CloudTasksTicketQueue:
+    """``patient``: for operators, who hold no slot while they ask, over a connection that is still to be made."""
     from google.cloud import tasks_v2
 
-    from infra.cloud_tasks import CloudTasksTicketQueue, local_client
+    from infra.cloud_tasks import CALL_SECONDS, LOOK_SECONDS, CloudTasksTicketQueue, local_client
 
     client = local_client(config.tasks_address) if config.tasks_address else tasks_v2.CloudTasksClient()
     return CloudTasksTicketQueue(
@@ -94,6 +95,7 @@ def ticket_queue(config: Settings) -> CloudTasksTicketQueue:
         handler_url=config.handler_url or "",
         service_account=config.tasks_service_account or "",
         dispatch_deadline_seconds=config.dispatch_deadline,
+        look_seconds=CALL_SECONDS if patient else LOOK_SECONDS,
     )
 
 
@@ -270,13 +272,15 @@ def service() -> Service:
     return service_for(config, document_store(config), tracer())
 
 
-def service_for(config: Settings, store: DocumentStore, tracer: Tracer | None = None) -> Service:
-    """Without a ``tracer`` nothing is traced."""
+def service_for(
+    config: Settings, store: DocumentStore, tracer: Tracer | None = None, *, patient: bool = False
+) -> Service:
+    """Without a ``tracer`` nothing is traced. ``patient``: as in `ticket_queue`."""
     tracer = tracer or Untraced()
     clock = SystemClock()
     return Service(
         store=store,
-        tickets=_LazyTicketQueue(lambda: ticket_queue(config)),
+        tickets=_LazyTicketQueue(lambda: ticket_queue(config, patient=patient)),
         judges=judges(config, tracer),
         judges_change=config.judge0_discovery is not None,
         clock=clock,

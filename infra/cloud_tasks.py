@@ -50,8 +50,10 @@ class CloudTasksTicketQueue:
         handler_url: str,
         service_account: str,
         dispatch_deadline_seconds: float,
+        look_seconds: float = LOOK_SECONDS,
     ) -> None:
         self._client = client
+        self._look_seconds = look_seconds
         self._queues = f"projects/{project}/locations/{location}/queues"
         self._handler_url = handler_url
         self._service_account = service_account
@@ -80,8 +82,11 @@ class CloudTasksTicketQueue:
 
     def is_paused(self, queue: RunType) -> bool:
         with _told_plainly():
-            once_more = RETRY.with_timeout(LOOK_SECONDS)
-            found = self._client.get_queue(name=f"{self._queues}/{queue}", retry=once_more, timeout=LOOK_SECONDS)
+            found = self._client.get_queue(
+                name=f"{self._queues}/{queue}",
+                retry=RETRY.with_timeout(self._look_seconds),
+                timeout=self._look_seconds,
+            )
         return bool(found.state == tasks_v2.Queue.State.PAUSED)
 
     def has_tickets(self, queue: RunType) -> bool | None:

@@ -105,14 +105,14 @@ class Context:
 
         config = self.settings
         store = bootstrap.document_store(config) if self.deployed else environment.document_store(config)
-        return bootstrap.service_for(config, store)
+        return bootstrap.service_for(config, store, patient=True)
 
     @cached_property
     def queues(self) -> CloudTasksTicketQueue:
         from infra import bootstrap
 
         self.require_queues()
-        return bootstrap.ticket_queue(self.settings)
+        return bootstrap.ticket_queue(self.settings, patient=True)
 
     def require_queues(self) -> None:
         """Raises SettingsError where what is needed to issue a ticket is not set."""

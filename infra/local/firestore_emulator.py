@@ -25,7 +25,7 @@ HOW_TO_GET_IT = (
     "install Java 21 and `gcloud components install cloud-firestore-emulator` "
     "(Debian: google-cloud-cli-firestore-emulator), or set FIRESTORE_EMULATOR_HOST"
 )
-START_SECONDS = 20.0
+START_SECONDS = 120.0
 
 
 class NotFound(Exception):

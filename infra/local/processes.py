@@ -17,6 +17,7 @@ from typing import Any
 STOP_SECONDS = 3.0
 PORTS = range(10_000, 32_000)
 """Below those that systems give to outgoing connections."""
+_given: set[int] = set()
 
 
 def start(command: Sequence[str], log: Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
@@ -57,9 +58,10 @@ def _signal(process: subprocess.Popen[Any], number: int) -> None:
 
 
 def free_port() -> int:
-    """A port of PORTS that is free now: no outgoing connection takes it next."""
-    while not is_free(port := random.choice(PORTS)):
+    """A port of PORTS that is free now: no outgoing connection takes it next. Each is given out once."""
+    while (port := random.choice(PORTS)) in _given or not is_free(port):
         pass
+    _given.add(port)
     return port
 
 

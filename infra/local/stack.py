@@ -31,7 +31,7 @@ from infra.cloud_tasks import local_client
 from infra.local import environment, firestore_emulator, page, processes, samples, tokens
 from infra.local.environment import PROJECT, ROOT, Stack
 
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 WATCH_SECONDS = 0.2
 FUNCTIONS = ("run_code", "judge_submission", "sweep")
 NO_SANDBOX = 3

@@ -65,7 +65,7 @@ class Shape:
 
 
 FULL = Shape(students=300, arrive_until=50, runs=2, runs_until=170, burst_until=185, longest=300, slots=8)
-QUICK = Shape(students=10, arrive_until=2, runs=1, runs_until=6, burst_until=8, longest=60, slots=3)
+QUICK = Shape(students=10, arrive_until=2, runs=1, runs_until=6, burst_until=8, longest=300, slots=3)
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from infra.local import page as built
-from tests.browser.student import Sitting
+from tests.browser.student import GIVE_UP_MS, Sitting
 from tests.conftest import ROOT, missing, our_process
 from tests.faults.proxy import Proxy, proxy_of
 from tests.stack.conftest import LiveStack, free_ports, plain_environment, running_stack
@@ -28,7 +28,8 @@ def browser() -> Iterator[Browser]:
     if executable is None:
         missing("no Chromium: apt-get install chromium")
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        started = playwright.chromium.launch(executable_path=executable, args=FLAGS, timeout=GIVE_UP_MS)
+        expect.set_options(timeout=GIVE_UP_MS)
         yield started
         started.close()
 
@@ -51,6 +52,7 @@ def live(judge: Proxy) -> Iterator[LiveStack]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     made = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+    made.set_default_timeout(GIVE_UP_MS)
     yield made
     made.close()
 

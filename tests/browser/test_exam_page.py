@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import jwt
@@ -12,9 +14,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from functions import records
+from functions.domain.submission import RunType
 from functions.ports import Update
 from infra.local import tokens
-from tests.browser.student import GIVE_UP_MS, SUM, Sitting
+from tests.browser.student import GIVE_UP_MS, POSITIONS, SUM, Sitting
 from tests.faults.proxy import Answer, Exchange, Proxy, pass_on
 from tests.stack.conftest import LiveStack
 
@@ -65,7 +68,7 @@ def test_a_compile_error_is_shown_at_its_line(sitting: Sitting, picture: Picture
     sitting.reads(re.compile("Compile error"))
     sitting.page.get_by_role("button", name="Line 3").first.click()
     expect(sitting.page.locator(".cm-activeLine")).to_contain_text("int x = unknown")
-    assert sitting.page.locator(".cm-lint-marker-error").count() > 0
+    sitting.page.locator(".cm-lint-marker-error").first.wait_for()
     picture(sitting.page, "compile-error")
 
 
@@ -84,8 +87,13 @@ def test_twelve_students_submit_at_once_and_each_page_counts_down_to_its_own_ver
     right = [number % 3 != 0 for number in range(12)]
     for sitting, accepted in zip(sittings, right, strict=True):
         sitting.write(SLOW if accepted else SLOW.replace("print(", "print(1.5, "))
+    queues = live.queues()
+    queues.pause(RunType.SUBMIT)
     for sitting in sittings:
         sitting.button("Submit").click()
+    for sitting in sittings:
+        sitting.reads(POSITIONS)
+    queues.resume(RunType.SUBMIT)
     for sitting, accepted in zip(sittings, right, strict=True):
         sitting.reads(re.compile(r"Accepted: 100 of 100" if accepted else r"Wrong answer: 0 of 100"))
         judged = sitting.submission()
@@ -98,10 +106,31 @@ def test_twelve_students_submit_at_once_and_each_page_counts_down_to_its_own_ver
         context.close()
 
 
-def test_a_reload_in_the_middle_comes_back_to_the_same_submission(sitting: Sitting) -> None:
+@contextmanager
+def held_at(judge: Proxy) -> Iterator[None]:
+    """What the judge has is not done before this ends."""
+
+    def hold(exchange: Exchange) -> None:
+        answer = exchange.forward()
+        if "tokens=" in exchange.path:
+            content = json.loads(answer.body)
+            for item in filter(None, content["submissions"]):
+                item.update(status_id=2, stdout=None, time=None, memory=None)
+            answer = Answer(answer.status, json.dumps(content).encode(), answer.headers)
+        exchange.answer(answer)
+
+    judge.rule = hold
+    try:
+        yield
+    finally:
+        judge.rule = pass_on
+
+
+def test_a_reload_in_the_middle_comes_back_to_the_same_submission(sitting: Sitting, judge: Proxy) -> None:
     sitting.write(SLOW)
-    sitting.button("Submit").click()
-    sitting.reads("Being judged.")
+    with held_at(judge):
+        sitting.button("Submit").click()
+        sitting.reads("Being judged.")
     before = sitting.submission()["submission_id"]
     sitting.page.reload()
     sitting.editor.wait_for()
@@ -111,11 +140,14 @@ def test_a_reload_in_the_middle_comes_back_to_the_same_submission(sitting: Sitti
     assert sitting.code().strip() == SLOW.strip()
 
 
-def test_ten_seconds_offline_while_it_is_judged_cost_nothing(sitting: Sitting, context: BrowserContext) -> None:
+def test_ten_seconds_offline_while_it_is_judged_cost_nothing(
+    sitting: Sitting, context: BrowserContext, judge: Proxy
+) -> None:
     sitting.write(SLOW)
-    sitting.button("Submit").click()
-    sitting.reads("Being judged.")
-    context.set_offline(True)
+    with held_at(judge):
+        sitting.button("Submit").click()
+        sitting.reads("Being judged.")
+        context.set_offline(True)
     sitting.page.get_by_text(re.compile("^You are offline")).first.wait_for()
     asked = len(sitting.requests)
     sitting.page.wait_for_timeout(10_000)
@@ -144,12 +176,14 @@ def test_a_double_click_sends_one(sitting: Sitting) -> None:
     assert (sitting.posts(), len(sitting.student.attempt()["submissions"])) == (1, 1)
 
 
-def test_two_tabs_share_one_submission(sitting: Sitting, context: BrowserContext) -> None:
+def test_two_tabs_share_one_submission(sitting: Sitting, context: BrowserContext, judge: Proxy) -> None:
     sitting.write(SLOW)
-    sitting.button("Submit").click()
-    sitting.reads("Being judged.")
-    other = Sitting.begin(sitting.live, context.new_page(), sitting.student)
-    other.page.get_by_role("tab", name="Submit").click()
+    with held_at(judge):
+        sitting.button("Submit").click()
+        sitting.reads("Being judged.")
+        other = Sitting.begin(sitting.live, context.new_page(), sitting.student)
+        other.page.get_by_role("tab", name="Submit").click()
+        other.reads("Being judged.")
     for tab in (sitting, other):
         tab.reads(re.compile("Accepted: 100 of 100 points"))
         assert tab.code().strip() == SLOW.strip()

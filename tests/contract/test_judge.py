@@ -132,7 +132,8 @@ def judge0(runner_url: str) -> Iterator[Judge0Judge]:
 def test_each_way_to_end_is_told_apart(judge0: Judge0Judge, language: str, source: bytes, ending: Ending) -> None:
     if language not in {each.name for each in judge0.languages()}:
         missing(f"the judge has no {language}: install its compiler")
-    program = replace(ECHO, language=language, source=source, limits=Limits(cpu_seconds=1.0, memory_kb=256_000))
+    cpu_seconds = 1.0 if ending is Ending.TIME_LIMIT else 5.0
+    program = replace(ECHO, language=language, source=source, limits=Limits(cpu_seconds, memory_kb=256_000))
     [execution] = finish(judge0, judge0.create([program]))
     assert execution.ending is ending
 

@@ -32,7 +32,7 @@ def crash_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def broken(crash_file: Path) -> Iterator[Rig]:
     crashing = str(ROOT / "tests" / "faults" / "crashing")
-    with rig(PYTHONPATH=crashing, CRASH_FILE=str(crash_file)) as made:
+    with rig(PYTHONPATH=crashing, CRASH_FILE=str(crash_file), LEASE_SECONDS="4") as made:
         yield made
 
 

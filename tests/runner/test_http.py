@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 import requests
 
+from tests.runner.conftest import FOR_MINUTES
+
 PYTHON, BASH, CPP = 71, 46, 54
 HELLO = {"language_id": BASH, "source_code": "echo hi"}
 
@@ -178,36 +180,34 @@ def test_a_missing_base64_encoded_means_false(judge0: Any) -> None:
     assert answer.json()["stdout"] == "hi\n"
 
 
-def test_what_is_not_done_yet_is_null(small_judge0: Any) -> None:
-    first, second = (
-        item["token"]
-        for item in small_judge0.create(
-            {"language_id": BASH, "source_code": "sleep 0.5"}, {"language_id": BASH, "source_code": "echo hi"}
-        ).json()
-    )
-    waiting = small_judge0.read(second)[0]
+def test_what_is_not_done_yet_is_null(start_judge0: Any) -> None:
+    with start_judge0("--count", "1") as judge0:
+        _, second = (item["token"] for item in judge0.create(FOR_MINUTES, HELLO).json())
+        waiting = judge0.read(second)[0]
     assert waiting["status"] == {"id": 1, "description": "In Queue"}
     assert {waiting[name] for name in ("stdout", "time", "wall_time", "memory", "exit_code", "finished_at")} == {None}
-    assert [item["status_id"] for item in small_judge0.done(first, second)] == [3, 3]
 
 
-def test_a_full_queue_takes_all_of_a_batch_or_nothing(small_judge0: Any) -> None:
-    sleeper = {"language_id": BASH, "source_code": "sleep 0.7"}
-    tokens = [small_judge0.create(sleeper).json()[0]["token"]]
-    while small_judge0.read(tokens[0])[0]["status_id"] == 1:
-        pass
-    tokens += [item["token"] for item in small_judge0.create(HELLO, HELLO).json()]
-    refused = small_judge0.create(HELLO, HELLO)
-    assert (refused.status_code, refused.json()) == (503, {"error": "queue is full"})
-    assert small_judge0.session.get(f"{small_judge0.url}/workers").json() == [
-        {"queue": "1.13.1", "size": 2, "available": 1, "idle": 0, "working": 1, "paused": 0, "failed": 0}
-    ]
-    assert small_judge0.create(*[HELLO] * 21).status_code == 503, "the queue is looked at before the batch's size"
-    last = small_judge0.create(HELLO)
-    assert last.status_code == 201
-    assert small_judge0.session.post(f"{small_judge0.url}/submissions", json=HELLO).status_code == 503
-    done = small_judge0.done(*tokens, last.json()[0]["token"])
-    finished = [item["finished_at"] for item in done]
+def test_a_full_queue_takes_all_of_a_batch_or_nothing(start_judge0: Any) -> None:
+    with start_judge0("--count", "1", "--max-queue-size", "3") as judge0:
+        [begun] = judge0.create(FOR_MINUTES).json()
+        while judge0.read(begun["token"])[0]["status_id"] == 1:
+            pass
+        assert judge0.create(HELLO, HELLO).status_code == 201
+        refused = judge0.create(HELLO, HELLO)
+        assert (refused.status_code, refused.json()) == (503, {"error": "queue is full"})
+        assert judge0.session.get(f"{judge0.url}/workers").json() == [
+            {"queue": "1.13.1", "size": 2, "available": 1, "idle": 0, "working": 1, "paused": 0, "failed": 0}
+        ]
+        assert judge0.create(*[HELLO] * 21).status_code == 503, "the queue is looked at before the batch's size"
+        assert judge0.create(HELLO).status_code == 201
+        assert judge0.session.post(f"{judge0.url}/submissions", json=HELLO).status_code == 503
+
+
+def test_who_came_first_is_judged_first(start_judge0: Any) -> None:
+    with start_judge0("--count", "1") as judge0:
+        tokens = [item["token"] for item in judge0.create(*[HELLO] * 5).json()]
+        finished = [item["finished_at"] for item in judge0.done(*tokens)]
     assert finished == sorted(finished)
 
 
@@ -234,9 +234,9 @@ def test_the_judge_tells_about_itself(judge0: Any) -> None:
 
 def test_a_token_is_asked_for_and_the_refusal_says_nothing(start_judge0: Any) -> None:
     with start_judge0("--auth-token", "s3cret") as judge0:
-        refused = requests.get(f"{judge0.url}/about", timeout=10)
+        refused = requests.get(f"{judge0.url}/about", timeout=60)
         assert (refused.status_code, refused.content) == (401, b"")
-        wrong = requests.get(f"{judge0.url}/about", headers={"X-Auth-Token": "é".encode()}, timeout=10)
+        wrong = requests.get(f"{judge0.url}/about", headers={"X-Auth-Token": "é".encode()}, timeout=60)
         assert wrong.status_code == 401
         assert judge0.session.get(f"{judge0.url}/about", headers={"X-Auth-Token": "s3cret"}).status_code == 200
         workers = judge0.session.get(f"{judge0.url}/workers", headers={"X-Auth-Token": "s3cret"})

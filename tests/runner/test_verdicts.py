@@ -129,7 +129,7 @@ while True:
     os.wait()"""
     done = judge0.judge(PYTHON, source, cpu_time_limit=0.4, cpu_extra_time=0.1)
     assert (done["status_id"], done["message"]) == (5, b"Time limit exceeded")
-    assert 4 <= done["stdout"].count(b"child") < 10
+    assert done["stdout"].count(b"child") >= 3, "no one of them alone is over the limit"
 
 
 def test_a_sleeper_ends_at_the_wall_limit(judge0: Any) -> None:
@@ -160,7 +160,7 @@ def test_a_java_program_that_makes_much_garbage_passes(judge0: Any, has: Callabl
 
 
 def test_memory_in_use_is_told_in_kb(judge0: Any) -> None:
-    done = judge0.judge(PYTHON, "import time\nx = bytearray(90 << 20)\ntime.sleep(0.5)")
+    done = judge0.judge(PYTHON, "import time\nx = bytearray(90 << 20)\ntime.sleep(2)")
     assert done["status_id"] == 3
     assert 90 * 1024 < done["memory"] < 128_000
 
@@ -169,8 +169,8 @@ def test_forked_processes_share_their_pages(judge0: Any) -> None:
     source = """import os, time
 x = bytearray(70 << 20)
 for _ in range(3):
-    if os.fork() == 0: time.sleep(0.3), os._exit(0)
-time.sleep(0.3)"""
+    if os.fork() == 0: time.sleep(9)
+time.sleep(0.5)"""  # they all end at once, with the box: who ends alone leaves the others more pages of their own
     assert judge0.judge(PYTHON, source)["status_id"] == 3
 
 

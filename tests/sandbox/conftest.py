@@ -1,5 +1,5 @@
 """The runner of the other suites."""
 
-from tests.runner.conftest import has, judge0, small_judge0, start_judge0, start_process
+from tests.runner.conftest import has, judge0, start_judge0, start_process
 
-__all__ = ["has", "judge0", "small_judge0", "start_judge0", "start_process"]
+__all__ = ["has", "judge0", "start_judge0", "start_process"]

@@ -13,7 +13,8 @@ from functions import records
 from functions.domain.submission import RunType, Submission
 from functions.slots import read_slots
 from tests.conftest import our_process
-from tests.stack.conftest import LiveStack, free_ports, plain_environment, running_stack
+from tests.faults.rig import wait_until
+from tests.stack.conftest import LEASE, LiveStack, free_ports, plain_environment, running_stack
 
 pytestmark = pytest.mark.stack
 
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.stack
 def line() -> Iterator[LiveStack]:
     """A stack with three slots and three processes for each function, before a scripted judge."""
     with our_process("infra.local.scripted_judge") as judge_url:
-        settings = {"JUDGE0_URL": judge_url, "WORKERS": "3", "RATE_SUBMIT_PER_MINUTE": "1000"}
+        settings = {"JUDGE0_URL": judge_url, "WORKERS": "3", "RATE_SUBMIT_PER_MINUTE": "1000", **LEASE}
         with running_stack(plain_environment() | free_ports() | settings) as live:
             yield live
 
@@ -65,7 +66,9 @@ def test_three_processes_keep_the_cap_judge_once_and_take_submits_first(line: Li
     assert at_once(judged_submits + judged_runs) <= 3
     last_submit = max(each.started_at for each in judged_submits if each.started_at is not None)
     between = [r for r in judged_runs if r.started_at is not None and all_in_line < r.started_at < last_submit]
-    assert len(between) <= 3, "in each slot what was being claimed while the last Submit came"
+    # in each slot what was being claimed while the last Submit came; and a process that is paused for longer than a
+    # slot is kept for its Submits loses it to a Run. Without precedence it would be about twenty.
+    assert len(between) <= 6
 
 
 def test_a_paused_queue_leaves_all_slots_to_the_other_and_the_table_says_so(line: LiveStack) -> None:
@@ -85,10 +88,15 @@ def test_a_paused_queue_leaves_all_slots_to_the_other_and_the_table_says_so(line
 
 def test_an_operator_grows_and_shrinks_the_slots_while_work_goes_on(line: LiveStack) -> None:
     service = line.service()
-    ids = send(line, RunType.SUBMIT, 24, seconds=1.0)
+
+    def held() -> int:
+        return sum(slot.is_held(service.clock.now()) for slot in read_slots(service)[0])
+
+    line.admin("queues", "pause", "submit")
+    ids = send(line, RunType.SUBMIT, 40, seconds=1.5)
     line.admin("slots", "--set", "8")
-    while sum(slot.is_held(service.clock.now()) for slot in read_slots(service)[0]) < 8:
-        time.sleep(0.05)
+    line.queues().resume(RunType.SUBMIT)
+    wait_until(lambda: held() == 8, pause=0.02)
     line.admin("slots", "--set", "2")
     assert at_once(ended(line, ids)) == 8
     later = ended(line, send(line, RunType.SUBMIT, 8, seconds=0.3))

@@ -253,6 +253,7 @@ def test_while_the_source_of_keys_hangs_known_keys_go_on_and_one_request_waits(
     published: Published, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
+    monkeypatch.setattr("infra.tokens.FETCH_SECONDS", 600.0)
     by_keys = verifier(jwks_url=published.url, secret=None)
     good = jwt.encode(claims(), RSA_KEY, algorithm="RS256", headers={"kid": "rsa"})
     unknown = jwt.encode(claims(), OTHER_RSA_KEY, algorithm="RS256", headers={"kid": "unknown"})
@@ -343,9 +344,9 @@ def test_firebase_needs_two_settings(published: Published) -> None:
 
 
 ORIGINALS = {
-    "HS256": hs256(exp=int(time.time()) + 3600),
-    "RS256": jwt.encode(claims(exp=int(time.time()) + 3600), RSA_KEY, algorithm="RS256", headers={"kid": "rsa"}),
-    "ES256": jwt.encode(claims(exp=int(time.time()) + 3600), EC_KEY, algorithm="ES256", headers={"kid": "ec"}),
+    "HS256": hs256(exp=int(time.time()) + 86_400),
+    "RS256": jwt.encode(claims(exp=int(time.time()) + 86_400), RSA_KEY, algorithm="RS256", headers={"kid": "rsa"}),
+    "ES256": jwt.encode(claims(exp=int(time.time()) + 86_400), EC_KEY, algorithm="ES256", headers={"kid": "ec"}),
 }
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_=+/.! \n\0é"
 ALGORITHMS = ["none", "None", "HS256", "HS384", "HS512", "RS256", "RS512", "PS256", "ES256", "ES384", "EdDSA", "", None]

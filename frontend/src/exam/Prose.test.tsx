@@ -11,7 +11,7 @@ async function shown(text: string): Promise<HTMLElement> {
       </Suspense>,
     ),
   );
-  await waitFor(() => expect(container.querySelector(".exam-prose")).not.toBeNull(), { timeout: 30_000 });
+  await waitFor(() => expect(container.querySelector(".exam-prose")).not.toBeNull());
   return container.querySelector(".exam-prose") as HTMLElement;
 }
 

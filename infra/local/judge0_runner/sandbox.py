@@ -300,7 +300,7 @@ def _bwraps() -> Iterator[str]:
 TRIAL_LIMITS = Limits(
     cpu_seconds=5,
     extra_seconds=0,
-    wall_seconds=10,
+    wall_seconds=60,
     memory_kb=512_000,
     stack_kb=64_000,
     processes=60,

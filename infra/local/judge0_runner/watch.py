@@ -139,7 +139,7 @@ class Watch:
     def _kill_leftovers(self) -> None:
         """Without namespaces: the process group, and what left it but is still in the tree."""
         if not self._boxed:
-            for pid in _tree(self._pid):
+            for pid in list(_tree(self._pid)):  # found before the first dies, for then its children leave the tree
                 _kill(pid)
             with suppress(ProcessLookupError):
                 os.killpg(self._pid, signal.SIGKILL)
