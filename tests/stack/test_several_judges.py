@@ -124,11 +124,12 @@ def test_one_judge_is_added_and_one_killed_under_load(tmp_path: Path) -> None:
             wait_until_done(live, ids, 140)
             killed = live.service().clock.now()
             first_lives.close()
+            dead = live.service().clock.now()
             wait_until_done(live, ids, MANY)
             judged = recorded(live, ids)
             health = live.health()
     begun = min(each.started_at for each in judged if each.started_at is not None)
-    spans = ((begun, named), (added, killed), (killed, killed + LATER))
+    spans = ((begun, named), (added, killed), (dead, dead + LATER))
     one, both, other = (throughput(judged, *span) for span in spans)
     print(f"judged a second: one judge {one:.1f}, both {both:.1f}, the other alone {other:.1f}")
     assert Counter((each.status, each.verdict, each.score) for each in judged) == {("completed", "accepted", 100): MANY}
