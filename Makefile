@@ -54,7 +54,7 @@ SHORT_LIVED := JDK_JAVA_OPTIONS="-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 test: .venv/installed .venv-load/installed page ## Run every test suite, on its own stack and free ports
 	@if $(NODE_IS_THERE); then npm --prefix frontend test --silent && $(MAKE) --no-print-directory frontend/dist-gallery/index.json; fi
 	@$(SHORT_LIVED) $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(SUITES)
-	@$(SHORT_LIVED) $(BIN)/python -m pytest -n 2 tests/faults  # apart: their leases of 2 s leave a busy machine no room
+	@$(SHORT_LIVED) $(BIN)/python -m pytest -n 2 tests/faults  # apart: their leases of a few seconds leave a busy machine little room
 
 test-full: .venv/installed .venv-load/installed page ## What `make test` plays in a short form, in full (40 minutes)
 	@FULL=1 $(MAKE) --no-print-directory test bundle

@@ -82,10 +82,9 @@ def document_store(config: Settings) -> DocumentStore:
 
 
 def ticket_queue(config: Settings, *, patient: bool = False) -> CloudTasksTicketQueue:
-    """``patient``: for operators, who hold no slot while they ask, over a connection that is still to be made."""
     from google.cloud import tasks_v2
 
-    from infra.cloud_tasks import CALL_SECONDS, LOOK_SECONDS, CloudTasksTicketQueue, local_client
+    from infra.cloud_tasks import CloudTasksTicketQueue, local_client
 
     client = local_client(config.tasks_address) if config.tasks_address else tasks_v2.CloudTasksClient()
     return CloudTasksTicketQueue(
@@ -95,7 +94,7 @@ def ticket_queue(config: Settings, *, patient: bool = False) -> CloudTasksTicket
         handler_url=config.handler_url or "",
         service_account=config.tasks_service_account or "",
         dispatch_deadline_seconds=config.dispatch_deadline,
-        look_seconds=CALL_SECONDS if patient else LOOK_SECONDS,
+        patient=patient,
     )
 
 
@@ -275,7 +274,7 @@ def service() -> Service:
 def service_for(
     config: Settings, store: DocumentStore, tracer: Tracer | None = None, *, patient: bool = False
 ) -> Service:
-    """Without a ``tracer`` nothing is traced. ``patient``: as in `ticket_queue`."""
+    """Without a ``tracer`` nothing is traced. ``patient``: as for the queues."""
     tracer = tracer or Untraced()
     clock = SystemClock()
     return Service(

@@ -39,7 +39,10 @@ def local_client(address: str) -> tasks_v2.CloudTasksClient:
 
 
 class CloudTasksTicketQueue:
-    """``handler_url`` is where the tickets are delivered, and the audience of the token that they carry."""
+    """``handler_url`` is where the tickets are delivered, and the audience of the token that they carry.
+
+    ``patient``: for operators, who hold no slot while they ask, over a connection that is still to be made.
+    """
 
     def __init__(
         self,
@@ -50,10 +53,11 @@ class CloudTasksTicketQueue:
         handler_url: str,
         service_account: str,
         dispatch_deadline_seconds: float,
-        look_seconds: float = LOOK_SECONDS,
+        patient: bool = False,
     ) -> None:
         self._client = client
-        self._look_seconds = look_seconds
+        self._look_seconds = CALL_SECONDS if patient else LOOK_SECONDS
+        self._limit_seconds = CALL_SECONDS if patient else LIMIT_SECONDS
         self._queues = f"projects/{project}/locations/{location}/queues"
         self._handler_url = handler_url
         self._service_account = service_account
@@ -115,7 +119,7 @@ class CloudTasksTicketQueue:
         )
         mask = field_mask_pb2.FieldMask(paths=["rate_limits.max_concurrent_dispatches"])
         with _told_plainly():
-            self._client.update_queue(queue=changed, update_mask=mask, timeout=LIMIT_SECONDS)
+            self._client.update_queue(queue=changed, update_mask=mask, timeout=self._limit_seconds)
 
 
 def _create_task(client: tasks_v2.CloudTasksClient) -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from infra import cloud_tasks, firestore
 from infra.local import firestore_emulator, processes
@@ -20,8 +20,13 @@ from infra.local import firestore_emulator, processes
 ROOT = Path(__file__).resolve().parents[1]
 
 # No test asserts a time: its own calls and examples may take as long as they take on a busy machine.
-firestore.CALL_SECONDS = cloud_tasks.CALL_SECONDS = cloud_tasks.LIMIT_SECONDS = 600.0
-settings.register_profile("patient", settings.get_profile(settings.get_current_profile_name()), deadline=None)
+firestore.CALL_SECONDS = cloud_tasks.CALL_SECONDS = 600.0
+settings.register_profile(
+    "patient",
+    settings.get_profile(settings.get_current_profile_name()),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("patient")
 
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):  # what one has chosen and not yet taken is no other's

@@ -57,12 +57,17 @@ def _signal(process: subprocess.Popen[Any], number: int) -> None:
         os.killpg(process.pid, number)
 
 
-def free_port() -> int:
-    """A port of PORTS that is free now: no outgoing connection takes it next. Each is given out once."""
-    while (port := random.choice(PORTS)) in _given or not is_free(port):
-        pass
-    _given.add(port)
-    return port
+def free_port(following: int = 0) -> int:
+    """A port of PORTS that is free now, as are so many behind it: no outgoing connection takes them next.
+
+    Each is given out once.
+    """
+    while True:
+        port = random.choice(PORTS)
+        ports = range(port, port + following + 1)
+        if ports[-1] in PORTS and _given.isdisjoint(ports) and all(map(is_free, ports)):
+            _given.update(ports)
+            return port
 
 
 def is_free(port: int) -> bool:

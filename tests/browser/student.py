@@ -79,8 +79,8 @@ class Sitting:
         return found
 
     def posts(self) -> int:
-        """How many times a submission was sent: what was not answered may be sent again with its key."""
-        return len({each.headers["idempotency-key"] for each in self.requests if each.method == "POST"})
+        """How many times a submission was sent and taken: what is not answered is sent again."""
+        return sum(each.request.method == "POST" and each.status in (200, 202) for each in self.answers)
 
     def submission(self) -> dict[str, Any]:
         """The newest of the attempt, as the service has it."""

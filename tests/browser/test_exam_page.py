@@ -87,13 +87,11 @@ def test_twelve_students_submit_at_once_and_each_page_counts_down_to_its_own_ver
     right = [number % 3 != 0 for number in range(12)]
     for sitting, accepted in zip(sittings, right, strict=True):
         sitting.write(SLOW if accepted else SLOW.replace("print(", "print(1.5, "))
-    queues = live.queues()
-    queues.pause(RunType.SUBMIT)
-    for sitting in sittings:
-        sitting.button("Submit").click()
-    for sitting in sittings:
-        sitting.reads(POSITIONS)
-    queues.resume(RunType.SUBMIT)
+    with live.paused(RunType.SUBMIT):
+        for sitting in sittings:
+            sitting.button("Submit").click()
+        for sitting in sittings:
+            sitting.reads(POSITIONS)
     for sitting, accepted in zip(sittings, right, strict=True):
         sitting.reads(re.compile(r"Accepted: 100 of 100" if accepted else r"Wrong answer: 0 of 100"))
         judged = sitting.submission()
@@ -131,9 +129,10 @@ def test_a_reload_in_the_middle_comes_back_to_the_same_submission(sitting: Sitti
     with held_at(judge):
         sitting.button("Submit").click()
         sitting.reads("Being judged.")
-    before = sitting.submission()["submission_id"]
-    sitting.page.reload()
-    sitting.editor.wait_for()
+        before = sitting.submission()["submission_id"]
+        sitting.page.reload()
+        sitting.editor.wait_for()
+        sitting.reads("Being judged.")
     sitting.reads(re.compile("Accepted: 100 of 100 points"))
     assert sitting.submission()["submission_id"] == before
     assert (sitting.posts(), len(sitting.student.attempt()["submissions"])) == (1, 1)

@@ -13,8 +13,7 @@ from functions.ports import Update
 from infra.local import tokens
 from tests.browser.student import GIVE_UP_MS
 from tests.browser.test_gallery import violations
-from tests.faults.rig import wait_until
-from tests.stack.conftest import LiveStack
+from tests.stack.conftest import LiveStack, wait_until
 
 pytestmark = pytest.mark.stack
 

@@ -72,7 +72,7 @@ class Burst:
         self.world.store.commit(Update("attempts/attempt-alice", {"closes_at": ended}))
 
 
-class MinuteClock(SystemClock):
+class StandingClock(SystemClock):
     """All bursts of a test are in one minute, whatever they take: its time of day stands still."""
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ def burst(open_store: StoreFactory, monkeypatch: pytest.MonkeyPatch) -> Burst:
     monkeypatch.setattr(intake, "COMMIT_SECONDS", 600.0)  # nobody's time is up
     world = make_world(open_store())
     stores = [Counting(open_store()) for _ in range(PROCESSES)]
-    clock = MinuteClock()
+    clock = StandingClock()
     services = [replace(process(world, store, number), clock=clock) for number, store in enumerate(stores)]
     return Burst(world, stores, services)
 

@@ -20,6 +20,7 @@ from google.cloud import tasks_v2
 from functions.domain.submission import RunType
 from functions.ports import TicketQueue, Unavailable
 from infra import bootstrap
+from infra import cloud_tasks as cloud_tasks_module
 from infra.cloud_tasks import CloudTasksTicketQueue, local_client
 from infra.local import processes
 from infra.settings import Settings
@@ -101,7 +102,7 @@ def cloud_tasks(emulator: tuple[str, str], handler: Handler, request: pytest.Fix
         handler_url=handler.url,
         service_account=ACCOUNT,
         dispatch_deadline_seconds=900,
-        look_seconds=600.0,
+        patient=True,
     )
     yield queue, client, parent
     client.transport.close()  # type: ignore[no-untyped-call]
@@ -174,20 +175,24 @@ def test_an_operator_pauses_resumes_and_limits_a_queue(cloud_tasks: Any, handler
     assert after.retry_config == before.retry_config
 
 
-def test_an_operators_look_may_take_longer_than_one_that_is_made_while_a_slot_is_held(
+def test_an_operators_calls_may_take_longer_than_those_that_are_made_while_a_slot_is_held(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked: list[float] = []
+    allowed: list[float] = []
 
-    def get_queue(*_: object, timeout: float, **__: object) -> tasks_v2.Queue:
-        asked.append(timeout)
+    def answer(*_: object, timeout: float, **__: object) -> tasks_v2.Queue:
+        allowed.append(timeout)
         return tasks_v2.Queue()
 
-    monkeypatch.setattr(tasks_v2.CloudTasksClient, "get_queue", get_queue)
+    for name in ("get_queue", "update_queue"):
+        monkeypatch.setattr(tasks_v2.CloudTasksClient, name, answer)
+    monkeypatch.setattr(cloud_tasks_module, "CALL_SECONDS", 5.0)
     config = Settings(google_cloud_project="p", tasks_location=LOCATION, tasks_address="127.0.0.1:9")
     for patient in (False, True):
-        assert not bootstrap.ticket_queue(config, patient=patient).is_paused(RunType.RUN)
-    assert asked[0] == 1.0 < asked[1]
+        queue = bootstrap.ticket_queue(config, patient=patient)
+        assert not queue.is_paused(RunType.RUN)
+        queue.limit(RunType.RUN, 3)
+    assert allowed == [1.0, 2.0, 5.0, 5.0]
 
 
 def test_a_ticket_carries_a_token_that_the_handler_accepts(

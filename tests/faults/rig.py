@@ -9,7 +9,7 @@ import subprocess
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,7 +29,15 @@ from infra.admin import operations
 from infra.local import firestore_emulator, tokens
 from infra.local.environment import LOCATION, PROJECT
 from tests.conftest import ROOT, missing
-from tests.stack.conftest import LiveStack, Student, free_ports, plain_environment, running_stack
+from tests.stack.conftest import (
+    GIVE_UP_SECONDS,
+    LiveStack,
+    Student,
+    free_ports,
+    plain_environment,
+    running_stack,
+    wait_until,
+)
 
 FAST = {"LEASE_SECONDS": "6", "SWEEP_INTERVAL": "3"}
 """Crashes are noticed in seconds. The bound on how long a submission may be forgotten scales alike."""
@@ -47,8 +55,6 @@ PROGRAMS: dict[Verdict, str] = {
     Verdict.RUNTIME_ERROR: "print(1 / 0)",
 }
 """What a student may send, by its right verdict."""
-GIVE_UP_SECONDS = 600.0
-"""When a test stops waiting for what should have come long ago. No test asserts a time."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +67,6 @@ class Sent:
 def source(right: Verdict, takes: float) -> str:
     """A program with that verdict, each of whose tests takes so many seconds."""
     return f"import time\ntime.sleep({takes})\n{PROGRAMS[right]}\n"
-
-
-def wait_until(what: Callable[[], bool], *, pause: float = 0.1) -> None:
-    until = time.monotonic() + GIVE_UP_SECONDS
-    while not what():
-        assert time.monotonic() < until, "it never came"
-        time.sleep(pause)
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ class Rig:
             return list(pool.map(lambda right: self.send_one(right, takes, kind), rights))
 
     def send_while_judging(self, number: int, *, takes: float) -> list[Sent]:
-        """So many, behind as many long ones as there are slots: when it returns, all slots are held."""
+        """So many, the first three of them long: the others come while these hold all slots."""
         sent = self.send(3, takes=6.0)
         wait_until(lambda: len(self.in_hand()) == 3, pause=0.02)
         return sent + self.send(number - 3, takes=takes)

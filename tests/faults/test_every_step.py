@@ -14,7 +14,8 @@ from functions import records
 from functions.domain.verdict import Verdict
 from functions.ports import Query
 from tests.conftest import ROOT
-from tests.faults.rig import Rig, rig, wait_until
+from tests.faults.rig import Rig, rig
+from tests.stack.conftest import wait_until
 
 pytestmark = pytest.mark.stack
 

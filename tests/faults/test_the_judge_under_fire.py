@@ -31,6 +31,8 @@ from tests.faults.proxy import Answer, Exchange, Proxy, Rule, pass_on, proxy_of
 
 CALL_SECONDS = 1.0
 """The judge's time-out where it is waited for."""
+PATIENT_SECONDS = 10.0
+"""Its time-out elsewhere: a busy machine is no fault of the judge."""
 DEADLINE_SECONDS = 0.7
 """When a test counts as stuck where that is waited for."""
 
@@ -49,8 +51,7 @@ def proxy(scripted_url: str) -> Iterator[Proxy]:
 
 @pytest.fixture
 def call_seconds() -> float:
-    """The judge's time-out: so long that a busy machine is no fault, where none is waited for."""
-    return 10.0
+    return PATIENT_SECONDS
 
 
 @pytest.fixture
@@ -187,7 +188,8 @@ AFTER_A_WHILE = ("no answer within the time-out", "an answer that takes for ever
 
 
 @pytest.mark.parametrize(
-    ("fault", "call_seconds"), [(fault, CALL_SECONDS if fault in AFTER_A_WHILE else 10.0) for fault in FAULTS]
+    ("fault", "call_seconds"),
+    [(fault, CALL_SECONDS if fault in AFTER_A_WHILE else PATIENT_SECONDS) for fault in FAULTS],
 )
 def test_a_fault_of_the_judge_costs_time_and_nothing_else(world: World, proxy: Proxy, fault: str) -> None:
     world.service.judges()[ONLY_JUDGE].judge.languages()  # asked once an hour: not what is broken here

@@ -13,7 +13,8 @@ import pytest
 
 from functions.domain.submission import Status
 from functions.domain.verdict import Verdict
-from tests.faults.rig import Rig, rig, wait_until
+from tests.faults.rig import Rig, rig
+from tests.stack.conftest import wait_until
 
 pytestmark = pytest.mark.stack
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,7 +16,7 @@ from functions.models import MAX_STDIN_BYTES
 from infra.local import tokens
 from infra.settings import Settings
 from tests.fuzz.wire import HOSTILE, Answer, assert_answered, assert_refused, chunked, segment, send
-from tests.stack.conftest import LiveStack, Student
+from tests.stack.conftest import LiveStack, Student, wait_until
 
 pytestmark = pytest.mark.stack
 
@@ -363,8 +362,7 @@ def test_the_machines_functions_take_any_body_and_nobody_elses_token(live: LiveS
         answer = send(url, "POST", "/", machine, ticket, JSON)
         assert answer.status == 200, answer.body
         assert b"Traceback" not in answer.body
-    while live.health()["queue_length"]:  # Runs of other tests, for which nobody waited
-        time.sleep(0.1)
+    wait_until(lambda: live.health()["queue_length"] == 0)  # Runs of other tests, for which nobody waited
     answer = send(live.stack.handler_url, "POST", "/", machine, ticket, JSON)
     unreadable = ticket in TICKETS.values()
     assert answer.body == (b"unreadable ticket\n" if unreadable else b"line_empty\n")

@@ -127,9 +127,9 @@ while True:
         while time.process_time() < 0.1: pass
         os._exit(0)
     os.wait()"""
-    done = judge0.judge(PYTHON, source, cpu_time_limit=0.4, cpu_extra_time=0.1)
+    done = judge0.judge(PYTHON, source, cpu_time_limit=1.0, cpu_extra_time=0.1, wall_time_limit=20)
     assert (done["status_id"], done["message"]) == (5, b"Time limit exceeded")
-    assert done["stdout"].count(b"child") >= 3, "no one of them alone is over the limit"
+    assert done["stdout"].count(b"child") >= 8, "each counts once"
 
 
 def test_a_sleeper_ends_at_the_wall_limit(judge0: Any) -> None:

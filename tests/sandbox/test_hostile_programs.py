@@ -143,7 +143,7 @@ def test_a_compiler_shows_nothing_of_the_host(judge0: Any, has: Callable[[int], 
 
 def test_a_killed_runner_takes_its_boxes_along(start_judge0: Any) -> None:
     with start_judge0("--count", "2") as doomed:
-        doomed.create(*[FOR_MINUTES] * 2)
+        doomed.create(*[{**FOR_MINUTES, "source_code": "setsid sleep 1000 & sleep 1000"}] * 20)  # each for 20 s
         while len(boxes := doomed.tree()) < 8:
             time.sleep(0.01)
         doomed.process.kill()

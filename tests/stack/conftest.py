@@ -19,6 +19,7 @@ import pytest
 import requests
 
 from functions.domain.exam import Attempt
+from functions.domain.submission import RunType
 from functions.service import Service
 from infra import bootstrap, settings
 from infra.admin import operations
@@ -26,8 +27,12 @@ from infra.cloud_tasks import CloudTasksTicketQueue
 from infra.local import environment, firestore_emulator, processes, tokens
 from tests.conftest import ROOT, missing
 
-GIVE_UP_SECONDS = 300.0
+GIVE_UP_SECONDS = 600.0
 """When a test stops waiting for what should have come long ago. No test asserts a time."""
+PORT_NAMES = (
+    *("PORT", "FIRESTORE_PORT", "TASKS_PORT", "TASKS_HTTP_PORT"),
+    *("JUDGE0_PORT", "OBJECT_STORE_PORT", "PAGE_PORT"),
+)
 LEASE = {"LEASE_SECONDS": "28", "JUDGE_TIMEOUT": "10"}
 """So short that a test can wait for its end, so long that a busy machine does not lose it."""
 
@@ -59,6 +64,16 @@ class LiveStack:
         assert found is not None
         return bootstrap.ticket_queue(settings.read(found), patient=True)
 
+    @contextmanager
+    def paused(self, kind: RunType) -> Iterator[None]:
+        """Nothing of a queue is judged before this ends."""
+        queues = self.queues()
+        queues.pause(kind)
+        try:
+            yield
+        finally:
+            queues.resume(kind)
+
     def student(self, name: str | None = None, exam_id: str = "demo") -> Student:
         name = name or f"student-{uuid.uuid4().hex[:8]}"
         attempt_id = operations.new_attempt_id()
@@ -66,7 +81,7 @@ class LiveStack:
         return Student(self.url, tokens.mint(self.stack, name), attempt_id)
 
     def health(self) -> dict[str, Any]:
-        answer: dict[str, Any] = requests.get(f"{self.url}/health", timeout=30).json()
+        answer: dict[str, Any] = requests.get(f"{self.url}/health", timeout=120).json()
         return answer
 
     def admin(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -126,26 +141,26 @@ def _answered(ask: Callable[[], requests.Response]) -> requests.Response:
     """An answer that is no 503, for which a busy machine is enough."""
     until = time.monotonic() + GIVE_UP_SECONDS
     while (answer := ask()).status_code == 503 and time.monotonic() < until:
+        assert "Retry-After" in answer.headers
         time.sleep(0.5)
     return answer
 
 
+def wait_until(what: Callable[[], bool], *, pause: float = 0.1) -> None:
+    until = time.monotonic() + GIVE_UP_SECONDS
+    while not what():
+        assert time.monotonic() < until, "it never came"
+        time.sleep(pause)
+
+
 def free_ports() -> dict[str, str]:
-    """PORT with the two behind it, and the others."""
-    while True:
-        port = processes.free_port()
-        if all(port + step in processes.PORTS and processes.is_free(port + step) for step in (1, 2)):
-            break
-    names = ("FIRESTORE_PORT", "TASKS_PORT", "TASKS_HTTP_PORT", "JUDGE0_PORT", "OBJECT_STORE_PORT", "PAGE_PORT")
-    others: set[int] = set()
-    while len(others) < len(names):
-        others |= {processes.free_port()} - {port, port + 1, port + 2}
-    return {"PORT": str(port), **dict(zip(names, map(str, others), strict=True))}
+    """PORT, which has the two behind it, and the others."""
+    return {name: str(processes.free_port(2 if name == "PORT" else 0)) for name in PORT_NAMES}
 
 
 def plain_environment() -> dict[str, str]:
     """The shell's, without settings that would change the stack."""
-    ours = {name.upper() for name in settings.Settings.model_fields} | set(free_ports()) | {"KEEP", "SANDBOX"}
+    ours = {name.upper() for name in settings.Settings.model_fields} | {*PORT_NAMES, "KEEP", "SANDBOX"}
     return {name: value for name, value in os.environ.items() if name not in ours}
 
 

@@ -18,8 +18,7 @@ from infra.admin import operations
 from infra.kattis import read_package
 from infra.local import tokens
 from tests.conftest import ROOT, our_process
-from tests.faults.rig import wait_until
-from tests.stack.conftest import LiveStack, free_ports, plain_environment, running_stack
+from tests.stack.conftest import LiveStack, free_ports, plain_environment, running_stack, wait_until
 
 pytestmark = pytest.mark.stack
 

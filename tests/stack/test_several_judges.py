@@ -21,7 +21,7 @@ from functions.questions import put_question
 from infra.local import processes
 from tests.conftest import our_process
 from tests.fakes import question
-from tests.stack.conftest import LEASE, LiveStack, free_ports, plain_environment, running_stack
+from tests.stack.conftest import LEASE, LiveStack, free_ports, plain_environment, running_stack, wait_until
 from tests.stack.test_the_line import at_once, recorded
 
 pytestmark = pytest.mark.stack
@@ -127,6 +127,7 @@ def test_one_judge_is_added_and_one_killed_under_load(tmp_path: Path) -> None:
             dead = live.service().clock.now()
             wait_until_done(live, ids, MANY)
             judged = recorded(live, ids)
+            wait_until(lambda: len(live.health()["judges"]) == 2)
             health = live.health()
     begun = min(each.started_at for each in judged if each.started_at is not None)
     spans = ((begun, named), (added, killed), (dead, dead + LATER))

@@ -11,8 +11,7 @@ from functions.domain.question import Limits, Question, TestCase
 from functions.questions import put_question
 from tests.conftest import our_process
 from tests.faults.proxy import Answer, Exchange, Proxy, pass_on, proxy_of
-from tests.faults.rig import wait_until
-from tests.stack.conftest import LiveStack, free_ports, plain_environment, running_stack
+from tests.stack.conftest import LiveStack, free_ports, plain_environment, running_stack, wait_until
 
 pytestmark = pytest.mark.stack
 
@@ -96,7 +95,7 @@ def test_the_status_never_changes_on_a_page_whose_origin_is_not_allowed(live: Li
 
 
 def test_slow_because_programs_wait_for_one_another_inside_the_judge(live: LiveStack) -> None:
-    students = [live.student() for _ in range(6)]  # more than those before, who were not slow
+    students = [live.student() for _ in range(6)]  # more than the fast ones before: the median decides
     sent = [each.post("nine", "# takes 0.3 s").json()["submission_id"] for each in students]
     for student, submission_id in zip(students, sent, strict=True):
         student.wait(submission_id)

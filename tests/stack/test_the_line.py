@@ -13,8 +13,7 @@ from functions import records
 from functions.domain.submission import RunType, Submission
 from functions.slots import read_slots
 from tests.conftest import our_process
-from tests.faults.rig import wait_until
-from tests.stack.conftest import LEASE, LiveStack, free_ports, plain_environment, running_stack
+from tests.stack.conftest import LEASE, LiveStack, free_ports, plain_environment, running_stack, wait_until
 
 pytestmark = pytest.mark.stack
 
@@ -92,10 +91,10 @@ def test_an_operator_grows_and_shrinks_the_slots_while_work_goes_on(line: LiveSt
     def held() -> int:
         return sum(slot.is_held(service.clock.now()) for slot in read_slots(service)[0])
 
-    line.admin("queues", "pause", "submit")
-    ids = send(line, RunType.SUBMIT, 40, seconds=1.5)
+    with line.paused(RunType.SUBMIT):
+        ids = send(line, RunType.SUBMIT, 30, seconds=3.0)
+    wait_until(lambda: held() == 3, pause=0.02)
     line.admin("slots", "--set", "8")
-    line.queues().resume(RunType.SUBMIT)
     wait_until(lambda: held() == 8, pause=0.02)
     line.admin("slots", "--set", "2")
     assert at_once(ended(line, ids)) == 8

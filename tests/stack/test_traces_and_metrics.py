@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from infra.local import environment, firestore_emulator, tokens
 from tests.conftest import missing
-from tests.stack.conftest import GIVE_UP_SECONDS, LiveStack, free_ports, plain_environment, running_stack
+from tests.stack.conftest import GIVE_UP_SECONDS, LiveStack, free_ports, plain_environment, running_stack, wait_until
 
 pytestmark = pytest.mark.stack
 
@@ -118,10 +118,8 @@ def test_prometheus_reads_what_happened(traced: LiveStack, submission_id: str) -
     audience = environment.functions_environment(traced.stack, {})["HANDLER_URL"]
     bearer = {"Authorization": f"Bearer {tokens.service_account(traced.stack, audience)}"}
     assert requests.post(traced.stack.sweep_url, headers=bearer, timeout=30).status_code == 200
-    until = time.monotonic() + GIVE_UP_SECONDS
-    while (found := scraped(traced))["cloud_tasks_queue_depth", "submit"]:  # the handler's answer is on its way
-        assert time.monotonic() < until
-        time.sleep(0.1)
+    wait_until(lambda: scraped(traced)["cloud_tasks_queue_depth", "submit"] == 0)  # the handler's answer has come
+    found = scraped(traced)
     assert found["run_code_verdicts_total", "submit", "accepted"] == 1
     assert found["run_code_wait_seconds_count", "submit"] == 1
     assert found["run_code_service_seconds_count", "python", "submit"] == 1

@@ -31,6 +31,7 @@ from infra.admin.client import Client, Refused
 from infra.admin.operations import OperationError
 from infra.kattis import Package, PackageSubmission
 from infra.local import environment, tokens
+from infra.settings import Settings
 from infra.sqlite import SQLiteDocumentStore
 from tests.fakes import NOON, FakeTicketQueue, World, make_world, question
 
@@ -577,7 +578,12 @@ class OperatorsQueues(FakeTicketQueue):
 @pytest.fixture
 def cloud_tasks(monkeypatch: pytest.MonkeyPatch) -> OperatorsQueues:
     made = OperatorsQueues()
-    monkeypatch.setattr(bootstrap, "ticket_queue", lambda _: made)
+
+    def ticket_queue(_: Settings, *, patient: bool) -> OperatorsQueues:
+        assert patient, "an operator holds no slot"
+        return made
+
+    monkeypatch.setattr(bootstrap, "ticket_queue", ticket_queue)
     return made
 
 

@@ -34,9 +34,10 @@ def test_one_of_many_waiting_visits_polls_and_a_free_slot_wakes_one_of_each_kind
 
     def poll() -> int:
         assert asking.acquire(blocking=False), "two threads polled at once"
-        polls.append(free[0])
+        found = free[0]
+        polls.append(found)
         asking.release()
-        return free[0]
+        return found
 
     gate = Gate(SystemClock(), poll, random.Random(1))
     gate.longest_wait_seconds = 60.0

@@ -1,4 +1,4 @@
-/** What comes over the wire: an answer's pieces, and a refusal. */
+/** What goes over the wire: a query, an answer's pieces, and a refusal. */
 
 import { problems } from "../strings";
 import type { components } from "./schema";

@@ -36,13 +36,13 @@ class AttemptWriter:
     """One attempt as it was ``seen``, oldest submission first, being written."""
 
     store: DocumentStore
-    archive: Files
+    files: Files
     counts: str
     attempt_id: str
     attempt: Document | None
     seen: Sequence[Document]
     made_of: str
-    files: list[Entry] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     part: list[bytes] = field(default_factory=list)
     part_bytes: int = 0
@@ -60,13 +60,13 @@ class AttemptWriter:
             if document.fields["run_type"] == RunType.SUBMIT:
                 path = forms.source_path(document.document_id, document.fields, counts=document.document_id in counting)
                 code: str = document.fields["code"]
-                self.files.append(self.archive.write(path, code.encode(errors="surrogatepass")))
+                self.entries.append(self.files.write(path, code.encode(errors="surrogatepass")))
             for key in objects_of(document.fields):
-                entry = self.archive.write_object(key, f"submission {document.document_id}")
+                entry = self.files.write_object(key, f"submission {document.document_id}")
                 if entry is None:
                     self.missing.append(key)
                 else:
-                    self.files.append(entry)
+                    self.entries.append(entry)
         self._close_part()
         return Written(
             self.made_of,
@@ -74,7 +74,7 @@ class AttemptWriter:
             sum(not Status(each.fields["status"]).final for each in self.seen),
             {question_id: (each.score, each.points) for question_id, each in best.items()},
             sorted({(each.fields["question_id"], each.fields["question_version"]) for each in self.seen}),
-            self.files,
+            self.entries,
             self.missing,
         )
 
@@ -116,5 +116,5 @@ class AttemptWriter:
     def _close_part(self) -> None:
         self.parts += 1
         path = forms.attempt_path(self.attempt_id, self.parts)
-        self.files.append(self.archive.write(path, b"".join(self.part)))
+        self.entries.append(self.files.write(path, b"".join(self.part)))
         self.part, self.part_bytes = [], 0

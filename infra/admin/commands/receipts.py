@@ -1,4 +1,4 @@
-"""The operators' command line: is a receipt ours, and is what it names there?"""
+"""`python -m infra.admin receipt`: is it ours, and is what it names there?"""
 
 from __future__ import annotations
 

@@ -120,7 +120,12 @@ def _nodes() -> Iterator[Path]:
     """Node tells where it really is; what the PATH finds may be a version manager's wrapper."""
     found = shutil.which("node")
     if found is not None:
-        asked = subprocess.run([found, "-p", "process.execPath"], capture_output=True, text=True, check=False)
+        try:
+            asked = subprocess.run(
+                [found, "-p", "process.execPath"], capture_output=True, text=True, check=False, timeout=60
+            )
+        except subprocess.TimeoutExpired:
+            return
         if asked.returncode == 0:
             yield Path(asked.stdout.strip()).resolve()
 

@@ -137,7 +137,7 @@ def run(
     """Runs a shell command in a fresh box that holds the files, and returns when all of its processes are dead.
 
     `files` maps names relative to the box to contents, readable and executable, not writable; `mounts` are further
-    directories of the host to show read-only. Setting `shutdown` ends the run within WATCH_SECONDS. The calling
+    directories of the host to show read-only. Setting `shutdown` ends the run within `watch.WATCH_SECONDS`. The calling
     thread must outlive the run: the box dies with it.
     """
     with ExitStack() as ours:
