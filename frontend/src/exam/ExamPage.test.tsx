@@ -137,6 +137,9 @@ async function opened(attempt = "final-ada"): Promise<void> {
   });
 }
 
+/** Waits until that stands in the editor. */
+const shows = (code: string) => waitFor(async () => expect((await editor()).value).toBe(code), patient);
+
 async function typed(code: string): Promise<void> {
   fireEvent.change(await editor(), { target: { value: code } });
 }
@@ -160,12 +163,12 @@ describe("signing in", { timeout: 120_000 }, () => {
 
     fireEvent.change(within(panel).getByRole("textbox"), { target: { value: tokenOf("bob") } });
     fireEvent.click(within(panel).getByRole("button"));
-    expect(within(panel).getByText(/the token of bob/)).toBeTruthy();
+    expect(await within(panel).findByText(/the token of bob/, {}, patient)).toBeTruthy();
 
     fireEvent.change(within(panel).getByRole("textbox"), { target: { value: tokenOf("ada", "new") } });
     fireEvent.click(within(panel).getByRole("button"));
     await waitFor(() => expect(service.sent.map(({ code }) => code)).toEqual(["print(1)"]), patient);
-    expect(screen.queryByText("You are signed out")).toBeNull();
+    await waitFor(() => expect(screen.queryByText("You are signed out")).toBeNull(), patient);
   });
 });
 
@@ -213,9 +216,9 @@ describe("an exam", { timeout: 120_000 }, () => {
     await typed("print(1)");
     const language = screen.getByRole("combobox", { name: "Language" });
     fireEvent.change(language, { target: { value: "c" } });
-    expect((await editor()).value).toBe("");
+    await shows("");
     fireEvent.change(language, { target: { value: "python" } });
-    expect((await editor()).value).toBe("print(1)");
+    await shows("print(1)");
   });
 
   it("without a list of questions opens any by its id", async () => {
@@ -292,7 +295,7 @@ describe("sending", { timeout: 120_000 }, () => {
     fireEvent.click(screen.getByRole("tab", { name: "History" }));
     fireEvent.click(await button(/^Show Submit/));
     fireEvent.click(await button(words.history.restore));
-    await waitFor(async () => expect((await editor()).value).toBe("first"), patient);
+    await shows("first");
   });
 });
 
@@ -450,7 +453,7 @@ describe("another tab on the same question", { timeout: 120_000 }, () => {
     await otherTabKeeps("theirs");
     expect((await editor()).value).toBe("mine");
     fireEvent.click(await button("Use that code"));
-    expect((await editor()).value).toBe("theirs");
+    await shows("theirs");
   });
 
   it("wins where nobody types", async () => {
