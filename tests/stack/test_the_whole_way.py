@@ -87,6 +87,8 @@ def test_thirty_students_at_once_are_all_judged_right_and_never_more_than_three_
     }
     assert max(health["processing"] for health in healths) <= 3
     assert max(health["queue_length"] for health in healths) > 0
+    spans = [[datetime.fromisoformat(each[name]) for name in ("created_at", "started_at")] for each in judged]
+    assert max(sum(came <= moment < begun for came, begun in spans) for moment, _ in spans) > 3, "they waited"
     assert 0 < max(at_judge) <= 9
 
 
